@@ -1,0 +1,1 @@
+"""Audit: the ledger, its Merkle tree and checkpoints, and the verifier that stands alone."""

@@ -1,0 +1,1 @@
+"""The gateway: one data request, carried through ten steps or refused by name."""

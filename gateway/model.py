@@ -1,0 +1,178 @@
+"""Nouns of the exchange: what the catalogue registers, what each step hands to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from crypto.model import Sealed
+from kernel.canonical import Json
+from kernel.clock import Micros
+from kernel.names import (
+    AgencyId,
+    AgreementId,
+    ConsentId,
+    ExchangeId,
+    Pointer,
+    Revision,
+    ServiceId,
+    Subject,
+)
+
+Text = Mapping[str, str]
+"""A text by language tag; `en` is always there."""
+
+
+class Basis(StrEnum):
+    """On what an agreement rests; never chosen by the caller."""
+
+    CONSENT = "consent"
+    STATUTORY = "statutory"
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """A body that asks or answers."""
+
+    id: AgencyId
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One fact that a service can tell."""
+
+    pointer: Pointer
+    title: Text
+    category: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One kind of record that an agency answers from one source."""
+
+    id: ServiceId
+    provider: AgencyId
+    title: Text
+    source: str
+    """The name under which settings hold the source's address and secret."""
+    adapter: str
+    read: Mapping[str, Json]
+    """How the adapter reads the source; its own schema (`adapters.registry`)."""
+    subject_at: Pointer
+    """Where an answer holds the identifier of the person whom it speaks of."""
+    fields: Mapping[Pointer, Field]
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A law under which named bodies may ask for named categories for named purposes."""
+
+    id: str
+    act: Text
+    article: str
+    valid_from: Micros
+    valid_until: Micros
+    bodies: frozenset[AgencyId]
+    purposes: frozenset[str]
+    categories: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A sharing agreement: who may ask what, for which purpose, on which basis."""
+
+    id: AgreementId
+    revision: Revision
+    agency: AgencyId
+    title: Text
+    basis: Basis
+    lawful_basis: str
+    purpose: str
+    purpose_text: Text
+    authority: str | None
+    services: Mapping[ServiceId, Mapping[Pointer, bool]]
+    """Per service its agreed fields, each with whether it is optional (`pii_optional`)."""
+    case_required: bool
+    user_required: bool
+    valid_from: Micros
+    valid_until: Micros
+    impact_assessment_until: Micros
+    max_valid_days: int
+    max_uses: int | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Ask:
+    """A well-formed request: the caller's words, parsed once."""
+
+    agreement: AgreementId
+    service: ServiceId
+    subject: Subject
+    fields: tuple[Pointer, ...]
+    case: str | None
+    user: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """Something that must be done with a permitted answer."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policies answered, whichever engine evaluated them."""
+
+    allow: bool
+    reasons: tuple[str, ...]
+    fields: tuple[Pointer, ...]
+    obligations: tuple[Obligation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Yes, to these fields; only `gateway.pdp` makes one."""
+
+    fields: frozenset[Pointer]
+    withheld: tuple[Pointer, ...]
+    consent: ConsentId | None
+    policy: Revision
+    input: bytes
+    """The canonical policy input that was decided on."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Warrant:
+    """The durable decision: these fields may be fetched; only `gateway.journal` makes one."""
+
+    exchange: ExchangeId
+    ask: Ask
+    agreement: Agreement
+    service: Service
+    permit: Permit
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Extract:
+    """A record cut down to its warrant, as bytes; only `gateway.minimise` makes one."""
+
+    exchange: ExchangeId
+    plaintext: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The durable release, signed; only `gateway.journal` makes one."""
+
+    jws: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What leaves."""
+
+    exchange: ExchangeId
+    sealed: Sealed
+    receipt: Receipt
+    withheld: tuple[Pointer, ...]

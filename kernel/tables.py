@@ -1,0 +1,166 @@
+"""Tables: the schema of the one database, the same on SQLite and PostgreSQL.
+
+Instants are microseconds since the epoch; digests and secrets are raw bytes; JSON is canonical text.
+"""
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+
+ledger_state = Table(
+    "ledger_state",
+    metadata,
+    Column("shard", BigInteger, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("edge", LargeBinary, nullable=False),
+    Column("last_time", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("batch", Text, nullable=False),
+)
+
+ledger_leaf = Table(
+    "ledger_leaf",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+ledger_tile = Table(
+    "ledger_tile",
+    metadata,
+    Column("level", BigInteger, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+ledger_body = Table(
+    "ledger_body",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("person", Text, primary_key=True),
+    Column("number", BigInteger, nullable=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+Index("ledger_body_person", ledger_body.c.person, ledger_body.c.number, unique=True)
+
+person = Table(
+    "person",
+    metadata,
+    Column("ref", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=True),
+)
+
+control = Table(
+    "control",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+policy_bundle = Table(
+    "policy_bundle",
+    metadata,
+    Column("revision", Text, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+client = Table(
+    "client",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("agency", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("jwks", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject_ref", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("granted", Text, nullable=False),
+    Column("valid_from", BigInteger, nullable=False),
+    Column("valid_until", BigInteger, nullable=False),
+    Column("use_limit", BigInteger, nullable=True),
+    Column("term", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("identifier", LargeBinary, nullable=False),
+)
+
+consent_slot = Table(
+    "consent_slot",
+    metadata,
+    Column("subject_ref", Text, primary_key=True),
+    Column("agreement", Text, primary_key=True),
+    Column("consent", Text, nullable=False),
+)
+
+consent_event = Table(
+    "consent_event",
+    metadata,
+    Column("consent", Text, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_time", BigInteger, nullable=False),
+    Column("event_state", Text, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("entity_id", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("index", BigInteger, nullable=False),
+)
+
+consent_count = Table(
+    "consent_count",
+    metadata,
+    Column("consent", Text, primary_key=True),
+    Column("term", BigInteger, primary_key=True, autoincrement=False),
+    Column("service", Text, primary_key=True),
+    Column("uses", BigInteger, nullable=False),
+)
+
+consent_use = Table(
+    "consent_use",
+    metadata,
+    Column("exchange", Text, primary_key=True),
+    Column("consent", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("agency", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("index", BigInteger, nullable=False),
+)
+Index("consent_use_consent", consent_use.c.consent, consent_use.c.index)
+
+block = Table(
+    "block",
+    metadata,
+    Column("subject_ref", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+exchange = Table(
+    "exchange",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("agency", Text, nullable=False),
+    Column("agreement", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("opened", BigInteger, nullable=False),
+    Column("decision", BigInteger, nullable=False),
+    Column("closing", BigInteger, nullable=True),
+    Column("receipt", Text, nullable=True),
+    Column("resume", LargeBinary, nullable=True),
+)
+Index("exchange_state", exchange.c.state, exchange.c.opened)
