@@ -1,0 +1,57 @@
+# Two commands do all set-up on a fresh machine: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check fix bench lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+help: ## This help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Use
+demo: $(VENV)/.runtime ## A small country on this machine; ARGS=--exit ends after its story
+	$(BIN)/python -m gateway demo $(ARGS)
+
+serve: $(VENV)/.runtime ## The gateway, from GATEWAY_ settings
+	$(BIN)/python -m gateway serve $(ARGS)
+
+##@ Work on it
+check: $(VENV)/.development ## Format, lint, types, layers, policies: seconds, no services
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python -m gateway policy check policies
+	$(BIN)/hadolint docker/Dockerfile
+
+fix: $(VENV)/.development ## Let the formatter and the linter mend what they can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(VENV)/.development ## Every test, after installing the servers that they talk to
+	tests/setup
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.development ## The benchmarks: tables, and bench.json
+	tests/setup
+	$(BIN)/python -m tests.bench $(ARGS)
+
+lock: $(VENV)/.development ## Pin all requirements with their hashes
+	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt requirements.in
+	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o dev-requirements.txt dev-requirements.in
+
+clean: ## Remove what was built here
+	rm -rf $(VENV) var node_modules .mypy_cache .ruff_cache .pytest_cache bench.json
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Causeway needs Python 3.11 or newer (Debian: python3-venv)")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+$(VENV)/.development: dev-requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r dev-requirements.txt
+	touch $@ $(VENV)/.runtime
