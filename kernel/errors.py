@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from kernel.names import ExchangeId
+
 
 class Reason(StrEnum):
     """The public reason codes: stable, one page each."""
@@ -62,6 +64,7 @@ class Refusal(Exception):
         self.reason = reason
         self.detail = detail
         self.exact = exact
+        self.exchange: ExchangeId | None = None
 
 
 def about_the_person(exact: Exact) -> Refusal:

@@ -1,11 +1,14 @@
 """Tables: the schema of the one database, the same on SQLite and PostgreSQL.
 
-Instants are microseconds since the epoch; digests and secrets are raw bytes; JSON is canonical text.
+Instants are microseconds since the Unix epoch; digests and secrets are raw bytes.
 """
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
+
+# SQLite makes a column its row number, and saves an index, only when the type says INTEGER.
+_Position = BigInteger().with_variant(Integer(), "sqlite")
 
 ledger_state = Table(
     "ledger_state",
@@ -23,9 +26,9 @@ ledger_state = Table(
 ledger_leaf = Table(
     "ledger_leaf",
     metadata,
-    Column("index", BigInteger, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False),
+    Column("index", _Position, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
 )
 
 ledger_tile = Table(
@@ -33,7 +36,7 @@ ledger_tile = Table(
     metadata,
     Column("level", BigInteger, primary_key=True, autoincrement=False),
     Column("n", BigInteger, primary_key=True, autoincrement=False),
-    Column("hashes", LargeBinary, nullable=False),
+    Column("root", LargeBinary, nullable=False),
 )
 
 ledger_body = Table(
@@ -45,6 +48,12 @@ ledger_body = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 Index("ledger_body_person", ledger_body.c.person, ledger_body.c.number, unique=True)
+
+ledger_restriction = Table(
+    "ledger_restriction",
+    metadata,
+    Column("index", _Position, primary_key=True, autoincrement=False),
+)
 
 person = Table(
     "person",
@@ -114,7 +123,6 @@ consent_event = Table(
     Column("event_time", BigInteger, nullable=False),
     Column("event_state", Text, nullable=False),
     Column("event_type", Text, nullable=False),
-    Column("entity_id", Text, nullable=False),
     Column("method", Text, nullable=False),
     Column("index", BigInteger, nullable=False),
 )
@@ -123,8 +131,8 @@ consent_count = Table(
     "consent_count",
     metadata,
     Column("consent", Text, primary_key=True),
-    Column("term", BigInteger, primary_key=True, autoincrement=False),
     Column("service", Text, primary_key=True),
+    Column("term", BigInteger, nullable=False),
     Column("uses", BigInteger, nullable=False),
 )
 
@@ -161,6 +169,7 @@ exchange = Table(
     Column("decision", BigInteger, nullable=False),
     Column("closing", BigInteger, nullable=True),
     Column("receipt", Text, nullable=True),
-    Column("resume", LargeBinary, nullable=True),
+    Column("person", Text, nullable=True),
+    Column("identifier", LargeBinary, nullable=True),
 )
 Index("exchange_state", exchange.c.state, exchange.c.opened)
