@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from crypto.model import Sealed
+from identity.model import Caller
 from kernel.canonical import Json
 from kernel.clock import Micros
+from kernel.entry import Concerned
 from kernel.names import (
     AgencyId,
     AgreementId,
@@ -148,9 +150,11 @@ class Warrant:
 
     exchange: ExchangeId
     ask: Ask
+    person: Concerned
     agreement: Agreement
     service: Service
     permit: Permit
+    epoch: int
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -176,3 +180,27 @@ class Answer:
     sealed: Sealed
     receipt: Receipt
     withheld: tuple[Pointer, ...]
+
+
+class Stage(StrEnum):
+    """How far an exchange came in the ledger."""
+
+    OPENED = "opened"
+    DECIDED = "decided"
+    CLOSED = "closed"
+
+
+@dataclass(slots=True, repr=False)
+class Docket:
+    """What is known of an exchange so far: every refusal is written down from it."""
+
+    exchange: ExchangeId
+    caller: Caller
+    ask: Ask
+    stage: Stage = Stage.OPENED
+    person: Concerned | None = None
+    agreement: Agreement | None = None
+    service: Service | None = None
+    consent: ConsentId | None = None
+    policy: Revision | None = None
+    input: bytes | None = None

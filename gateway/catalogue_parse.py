@@ -1,0 +1,119 @@
+"""Parsing the catalogue: from files to entries, with every fault told in a plain sentence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.catalogue_schema import (
+    AgenciesEntry,
+    AgencyEntry,
+    AgreementEntry,
+    AuthorityEntry,
+    SchemeEntry,
+    ServiceEntry,
+)
+from gateway.catalogue_yaml import BadYaml, Document, Place, read_yaml
+from gateway.finding import Finding
+
+E_co = TypeVar("E_co", bound=BaseModel, covariant=True)
+_WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a member that belongs here",
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must have members of its own",
+    "model_type": "must have members of its own",
+    "too_short": "must not be empty",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[E_co]):
+    """An entry, and where it is written."""
+
+    entry: E_co
+    document: Document
+    at: Place = ()
+
+    def finding(self, sentence: str, *place: str | int) -> Finding:
+        """Return a finding about the entry, at a place inside it."""
+        return self.document.finding((*self.at, *place), sentence)
+
+
+@dataclass(slots=True)
+class Entries:
+    """Everything that the catalogue's files say, entry by entry, and what is wrong with them."""
+
+    schemes: list[Written[SchemeEntry]] = field(default_factory=list)
+    agencies: list[Written[AgencyEntry]] = field(default_factory=list)
+    services: list[Written[ServiceEntry]] = field(default_factory=list)
+    authorities: list[Written[AuthorityEntry]] = field(default_factory=list)
+    agreements: list[Written[AgreementEntry]] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def parse_entries(files: Mapping[str, str]) -> Entries:
+    """Return the entries of the files below `catalogue/`, in the order of their paths."""
+    entries = Entries()
+    for path in sorted(files):
+        if not path.startswith("catalogue/"):
+            continue
+        try:
+            _take(entries, read_yaml(path, files[path]))
+        except BadYaml as error:
+            entries.findings.append(Finding(path, error.line, error.sentence))
+        except ValidationError as error:
+            document = read_yaml(path, files[path])
+            entries.findings += [_told(document, fault) for fault in error.errors()]
+    return entries
+
+
+def _take(entries: Entries, document: Document) -> None:
+    path, value = document.file, document.value
+    if path == "catalogue/scheme.yaml":
+        entries.schemes.append(Written(SchemeEntry.model_validate(value), document))
+    elif path == "catalogue/agencies.yaml":
+        listed = AgenciesEntry.model_validate(value).agencies
+        entries.agencies += [
+            Written(agency, document, ("agencies", place)) for place, agency in enumerate(listed)
+        ]
+    elif fnmatchcase(path, "catalogue/services/*.yaml"):
+        entries.services.append(Written(ServiceEntry.model_validate(value), document))
+    elif fnmatchcase(path, "catalogue/authorities/*.yaml"):
+        entries.authorities.append(Written(AuthorityEntry.model_validate(value), document))
+    elif fnmatchcase(path, "catalogue/agreements/*.yaml"):
+        entries.agreements.append(Written(AgreementEntry.model_validate(value), document))
+    else:
+        sentence = (
+            "the catalogue has scheme.yaml, agencies.yaml and the folders services, authorities "
+            "and agreements; this file is none of them"
+        )
+        entries.findings.append(Finding(path, 1, sentence))
+
+
+def _told(document: Document, fault: ErrorDetails) -> Finding:
+    """Return a validation fault as a finding in plain words."""
+    place: Place = tuple(part for part in fault["loc"] if part != "[key]")
+    name = ".".join(map(str, place)) or "the file"
+    return document.finding(place, f"`{name}` {_words(fault)}")
+
+
+def _words(fault: ErrorDetails) -> str:
+    context = fault.get("ctx", {})
+    match fault["type"]:
+        case "value_error":
+            return str(context["error"])
+        case "literal_error":
+            return f"must be {context['expected']}"
+        case "greater_than_equal":
+            return f"must be {context['ge']} or more"
+        case "less_than_equal":
+            return f"must be {context['le']} or less"
+        case kind:
+            return _WORDS.get(kind, "is not what it should be")

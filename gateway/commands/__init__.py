@@ -1,0 +1,1 @@
+"""Commands: what the operator, the counter and the auditor do from a shell."""

@@ -1,0 +1,141 @@
+"""Operation: serve, doctor, migrate, and the list of keys."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import orjson
+
+from gateway.commands.opening import PLAIN, No, opened, plainly
+from gateway.rooms import PATIENCE, bring_into_force
+from gateway.settings import Settings
+from kernel.clock import Deadline, SystemClock, rfc3339
+from kernel.database import Database
+from kernel.errors import Refusal
+from kernel.migrations import migrate as bring_to_head
+
+THREADS = 8
+ROOT = Path(__file__).parents[2]
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", default=8080, type=click.IntRange(1, 65535), help="Port to listen on.")
+@click.option("--workers", default=1, type=click.IntRange(1, 1), help="More come with PostgreSQL.")
+@plainly
+def serve(host: str, port: int, workers: int) -> None:
+    """The gateway, from settings.
+
+    \b
+    Example: GATEWAY_PUBLIC_URL=http://127.0.0.1:8080 python -m gateway serve
+    """
+    with opened() as rooms:  # what cannot start says so here, in one sentence
+        bring_into_force(rooms)
+    # Imported for serving only: the other commands start without a server.
+    from granian import Granian  # noqa: PLC0415
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
+    from granian.http import HTTP1Settings  # noqa: PLC0415
+
+    Granian(
+        target="wsgi:application",
+        working_dir=ROOT,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=workers,
+        blocking_threads=THREADS,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
+        respawn_failed_workers=True,
+        respawn_interval=0.5,
+    ).serve()
+
+
+@click.command()
+@plainly
+def migrate() -> None:
+    """Bring the database's schema to head.
+
+    \b
+    Example: GATEWAY_DATABASE_URL=sqlite:///var/gateway/causeway.db python -m gateway migrate
+    """
+    settings, clock = Settings.from_environ(), SystemClock()
+    settings.database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.database)
+    try:
+        bring_to_head(database, Deadline.within(PATIENCE, clock))
+    finally:
+        database.close(Deadline.within(PATIENCE, clock))
+    click.echo("The schema is at head.")
+
+
+@click.command()
+@plainly
+def doctor() -> None:
+    """What is configured, what is not ready for production; exit 1 if it cannot serve.
+
+    \b
+    Example: python -m gateway doctor
+    """
+    settings = Settings.from_environ()
+    click.echo(f"mode        {settings.mode.value}")
+    click.echo(f"public URL  {settings.public_url}")
+    click.echo(f"database    SQLite {sqlite3.sqlite_version}, one file, written under a lock")
+    click.echo(f"policies    {settings.policies}")
+    click.echo(f"engine      {'OPA' if settings.opa_url else 'embedded'}")
+    click.echo(f"sources     {', '.join(sorted(settings.sources)) or 'none'}")
+    for lacking in _not_for_production(settings):
+        click.echo(f"not for production: {lacking}")
+    try:
+        with opened() as rooms:
+            for service in rooms.control.now().services.values():
+                if service.source not in settings.sources:
+                    click.echo(f"warning: no address for source {service.source!r}")
+    except PLAIN as error:
+        raise No(f"It cannot serve: {error}") from error
+    except Refusal as refusal:
+        raise No(f"It cannot serve: {refusal.detail}") from refusal
+    click.echo("It can serve.")
+
+
+def _not_for_production(settings: Settings) -> Iterator[str]:
+    yield "SQLite serves one machine; production needs PostgreSQL"
+    if settings.opa_url is None:
+        yield "the embedded policy engine; set GATEWAY_OPA_URL"
+    if settings.public_url.startswith("http://"):
+        yield "GATEWAY_PUBLIC_URL is not https"
+    if settings.key_encryption_key is None:
+        yield "keys lie unencrypted; set GATEWAY_KEY_ENCRYPTION_KEY_FILE"
+
+
+@click.group()
+def keys() -> None:
+    """The gateway's own keys.
+
+    \b
+    Example: python -m gateway keys list
+    """
+
+
+@keys.command("list")
+@plainly
+def list_() -> None:
+    """Print every key, one JSON line each; never the private part.
+
+    \b
+    Example: python -m gateway keys list
+    """
+    with opened() as rooms:
+        for key in rooms.keys.entries:
+            click.echo(
+                orjson.dumps(
+                    {
+                        "name": key.name,
+                        "kid": key.kid,
+                        "state": key.state,
+                        "created": rfc3339(key.created),
+                    }
+                )
+            )

@@ -1,0 +1,31 @@
+"""Engines: which policy engine the settings choose."""
+
+from typing import Protocol
+
+from gateway.bundle import Bundle
+from gateway.engine_embedded import EmbeddedEngine
+from gateway.engine_opa import OpaEngine
+from gateway.model import Decision
+from kernel.clock import Clock
+from kernel.names import Revision
+
+
+class PreparedEngine(Protocol):
+    """An engine that can be given further revisions, and tells how it is."""
+
+    def prepare(self, bundle: Bundle) -> None:
+        """Make a bundle ready to be asked, or raise `PolicyError`."""
+        ...
+
+    def decide(self, input: bytes, revision: Revision) -> Decision:
+        """Return the policies' decision on a canonical input, or raise `Refusal`."""
+        ...
+
+    def healthy(self) -> bool:
+        """Return whether it can answer now."""
+        ...
+
+
+def engine_for(opa_url: str | None, clock: Clock) -> PreparedEngine:
+    """Return OPA where its address is set, else the engine in this process."""
+    return EmbeddedEngine(clock) if opa_url is None else OpaEngine(opa_url, clock)

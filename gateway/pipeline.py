@@ -1,0 +1,128 @@
+"""The pipeline (the PEP of NIST SP 800-162): one data request, ten steps, in order.
+
+ 1 authenticate   who asks, with a proof that was never used before      -> Caller
+ 2 resolve        what the catalogue registered for them                 -> Agreement, Service
+ 3 consent        what the person said; "nothing" is an answer too       -> Found
+ 4 decide         what the policies say to these facts and no others     -> Permit
+ 5 write down     durable, before the source is asked                    -> Warrant
+ 6 fetch          only the warrant's fields are asked for                -> record
+ 7 minimise       and cut down again, whatever the source sent           -> Extract
+ 8 seal           for the caller's key alone                             -> Sealed
+ 9 write down     durable, consent checked again in the same transaction -> Receipt
+10 release
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from crypto.model import Recipient, Sealed
+from gateway.ask import Posted, parse_ask
+from gateway.journal import Journal
+from gateway.minimise import minimise
+from gateway.model import Answer, Docket, Extract, Permit, Receipt, Warrant
+from gateway.ports import Authenticate, Consents, Control, Fetch
+from gateway.resolve import agreement_for, service_for
+from identity.model import Credentials, Scope
+from kernel.clock import Clock
+from kernel.errors import Outdated, Reason, Refusal
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Carries one request through, or refuses it by name; closed by default (P6)."""
+
+    authenticate: Authenticate
+    control: Control
+    consents: Consents
+    journal: Journal
+    fetch: Fetch
+    seal: Callable[[Extract, Recipient], Sealed]
+    clock: Clock
+    report: Callable[[Exception, str], None]
+    """Tells the operator of a fault that should not exist, and in which exchange."""
+
+    def handle(self, credentials: Credentials, posted: Posted) -> Answer:
+        """Return the sealed answer with its receipt, or raise `Refusal`; nothing else escapes.
+
+        An exchange opens after step 1 and a well-formed body. From then on the ledger has either
+        one refusal, or one decision followed by exactly one release or refusal.
+        """
+        docket: Docket | None = None
+        try:
+            caller = self.authenticate(credentials, Scope.EXCHANGE_REQUEST)  # (1)
+            docket = self.journal.open(caller, parse_ask(posted))
+            return self._exchange(docket)
+        except Refusal as refusal:
+            raise self._noted(docket, refusal) from None
+        except Exception as error:  # noqa: BLE001 - whatever breaks, nothing is released (P6)
+            self.report(error, docket.exchange if docket else "-")
+            fault = Refusal(Reason.INTERNAL, "Something is wrong in the gateway.")
+            raise self._noted(docket, fault) from None
+
+    def _exchange(self, docket: Docket) -> Answer:
+        warrant = self._current(docket, self._decided)  # (2) to (5)
+        record = self.fetch(warrant)  # (6)
+        extract = minimise(record, warrant, self.clock.now())  # (7)
+        sealed = self.seal(extract, docket.caller.recipient)  # (8)
+        receipt = self._current(docket, lambda _: self._release(docket, warrant, sealed))  # (9)
+        return Answer(docket.exchange, sealed, receipt, warrant.permit.withheld)  # (10)
+
+    def _decided(self, docket: Docket) -> Warrant:
+        try:
+            permit = self._permit(docket)
+        except Refusal as refusal:
+            self.journal.refuse(docket, refusal, docket.caller.epoch)
+            raise
+        return self.journal.decision(docket, permit)  # (5)
+
+    def _permit(self, docket: Docket) -> Permit:
+        """Return the permit under the epoch in which the caller was proven."""
+        now, ask = self.clock.now(), docket.ask
+        in_force = self.control.at(docket.caller.epoch)
+        docket.policy = in_force.revision
+        try:
+            malformed, docket.person = None, self.journal.person(in_force.subject(ask.subject))
+        except Refusal as refusal:  # told in its turn: agreement and fields come before the person
+            malformed = refusal
+        docket.agreement = agreement_for(in_force, docket.caller.agency, ask, now)  # (2)
+        docket.service = service_for(in_force, docket.agreement, ask)
+        if docket.person is None:
+            raise malformed or Refusal(Reason.SUBJECT_MALFORMED, "`subject` names nobody.")
+        agreed = (docket.agreement.id, docket.agreement.revision)
+        found = self.consents.look_up(docket.person.ref, agreed, docket.service.id, now)  # (3)
+        return in_force.decide(docket, found, now)  # (4)
+
+    def _release(self, docket: Docket, warrant: Warrant, sealed: Sealed) -> Receipt:
+        """Write the release down; where the rules changed since, only if they allow the same."""
+        if docket.caller.epoch != warrant.epoch:
+            permit = self._permit(docket)
+            if docket.agreement != warrant.agreement or permit.fields != warrant.permit.fields:
+                raise Refusal(Reason.POLICY_DENIED, "The rules changed during the request.")
+        return self.journal.release(docket, warrant, sealed)
+
+    def _current(self, docket: Docket, step: Callable[[Docket], _Made]) -> _Made:
+        """Return what a step makes; once more, as a caller proven anew, where rules changed."""
+        try:
+            return step(docket)
+        except Outdated:
+            docket.caller = self.authenticate.refresh(docket.caller)
+        try:
+            return step(docket)
+        except Outdated:
+            raise Refusal(
+                Reason.POLICY_UNAVAILABLE, "The rules changed twice during the request."
+            ) from None
+
+    def _noted(self, docket: Docket | None, refusal: Refusal) -> Refusal:
+        """Return the refusal once it is in the ledger, or the ledger's own when it cannot be."""
+        if docket is None:
+            return refusal
+        try:
+            self.journal.refuse(docket, refusal, None)
+        except Refusal as worse:
+            refusal = worse
+        refusal.exchange = docket.exchange
+        return refusal

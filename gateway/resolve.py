@@ -1,0 +1,66 @@
+"""Resolve: what the catalogue registered for a request, or its refusal in the public order."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from gateway.model import Agreement, Ask, Service
+from kernel.clock import Micros
+from kernel.errors import Reason, Refusal
+from kernel.names import AgencyId, AgreementId, Pointer, ServiceId
+
+
+class Registered(Protocol):
+    """The part of the catalogue that a request is resolved against."""
+
+    @property
+    def agreements(self) -> Mapping[AgreementId, Agreement]:
+        """Return the agreements by name."""
+        ...
+
+    @property
+    def services(self) -> Mapping[ServiceId, Service]:
+        """Return the services by name."""
+        ...
+
+
+def agreement_for(registered: Registered, agency: AgencyId, ask: Ask, at: Micros) -> Agreement:
+    """Return the agency's own agreement that a request names; its basis is the only one (P7)."""
+    agreement = registered.agreements.get(ask.agreement)
+    if agreement is None or agreement.agency != agency:
+        raise Refusal(
+            Reason.AGREEMENT_UNKNOWN,
+            "Your agency has no agreement of that name; /v1/agreements lists yours.",
+        )
+    until = min(agreement.valid_until, agreement.impact_assessment_until)
+    if not agreement.valid_from <= at < until:
+        raise Refusal(
+            Reason.AGREEMENT_NOT_IN_FORCE,
+            "The agreement has not begun, has ended, or its impact assessment has expired.",
+        )
+    if agreement.case_required and ask.case is None:
+        raise Refusal(Reason.CASE_REQUIRED, "The agreement wants a case number in `case`.")
+    if agreement.user_required and ask.user is None:
+        raise Refusal(Reason.USER_REQUIRED, "The agreement wants the acting clerk in `user`.")
+    return agreement
+
+
+def service_for(registered: Registered, agreement: Agreement, ask: Ask) -> Service:
+    """Return the service that a request names, when its agreement covers it and every field."""
+    service = registered.services.get(ask.service)
+    agreed = agreement.services.get(ask.service)
+    if service is None or agreed is None:
+        raise Refusal(
+            Reason.SERVICE_NOT_AGREED,
+            "The agreement does not cover that service; /v1/agreements names those it covers.",
+        )
+    _each(ask.fields, service.fields, Reason.FIELD_UNKNOWN, "the service does not have it")
+    _each(ask.fields, agreed, Reason.FIELD_NOT_AGREED, "the agreement does not cover it")
+    return service
+
+
+def _each(
+    asked: tuple[Pointer, ...], known: Mapping[Pointer, object], reason: Reason, why: str
+) -> None:
+    for place, field in enumerate(asked):
+        if field not in known:
+            raise Refusal(reason, f"Item {place} of `fields` cannot be asked for: {why}.")

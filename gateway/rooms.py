@@ -1,0 +1,127 @@
+"""Rooms: the parts that the server and the commands share, opened once from the settings."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from adapters.registry import check
+from audit.checkpoint import Signer
+from audit.disclosures import RootKey
+from audit.ledger import Ledger
+from audit.writer import Keys
+from consent.store import ConsentStore
+from crypto.keys import KeyRing
+from crypto.sign import sign_receipt
+from gateway.bundle import Bundle
+from gateway.catalogue import Catalogue
+from gateway.engines import PreparedEngine, engine_for
+from gateway.control import Control, InForce, activate
+from gateway.pdp import DecisionPoint
+from gateway.receipts import Place, located
+from gateway.settings import BadSettings, Mode, Settings
+from identity.clients import Clients
+from identity.pseudonyms import Pseudonyms
+from kernel.canonical import Json
+from kernel.chance import Chance, SystemChance
+from kernel.clock import Clock, Deadline, SystemClock
+from kernel.database import Database
+from kernel.migrations import migrate
+
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Rooms:
+    """Database, ledger, keys, and what stands on them."""
+
+    settings: Settings
+    clock: Clock
+    chance: Chance
+    keys: KeyRing
+    database: Database
+    ledger: Ledger
+    signer: Signer
+    root: RootKey
+    pseudonyms: Pseudonyms
+    clients: Clients
+    consents: ConsentStore
+    engine: PreparedEngine
+    control: Control
+
+    def sign(self, claims: Mapping[str, Json], place: Place) -> str:
+        """Return a receipt, signed (JWS, EdDSA)."""
+        return sign_receipt(located(claims, self.settings.public_url, place), self.keys.receipt)
+
+    def close(self) -> None:
+        """Write what waits and let go of the database."""
+        self.ledger.close()
+        self.database.close(Deadline.within(PATIENCE, self.clock))
+
+
+def open_rooms(settings: Settings) -> Rooms:
+    """Open everything that the settings name, made at the first start where it is missing.
+
+    Raises `BadSettings`, `KeyRefused`, `BadLedger`, `BadBundle` or `CatalogueError`, each with
+    plain words for the operator.
+    """
+    if settings.mode is Mode.PRODUCTION:
+        raise BadSettings(
+            "GATEWAY_MODE=production refuses SQLite and the embedded engine; PostgreSQL is not "
+            "served yet, so this version starts in demo mode only."
+        )
+    clock, chance = SystemClock(), SystemChance()
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    keys = KeyRing.open(settings.state_dir / "keys", chance, clock, settings.key_encryption_key)
+    database = Database(settings.database)
+    migrate(database, Deadline.within(PATIENCE, clock))
+    signer = Signer(origin(settings), keys.log.private)
+    root = RootKey(keys.disclosure.id, keys.disclosure.value)
+    guard = settings.state_dir / "guard"
+    ledger = Ledger(database, guard, Keys(signer, root), clock, chance).open()
+    engine = engine_for(settings.opa_url, clock)
+    return Rooms(
+        settings=settings,
+        clock=clock,
+        chance=chance,
+        keys=keys,
+        database=database,
+        ledger=ledger,
+        signer=signer,
+        root=root,
+        pseudonyms=Pseudonyms(keys.pseudonym.value, chance),
+        clients=Clients(database, ledger),
+        consents=ConsentStore(database, ledger, chance),
+        engine=engine,
+        control=Control(database, lambda bundle: prepare(bundle, engine)),
+    )
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Rooms]:
+    """Hold the rooms open for a command."""
+    rooms = open_rooms(settings)
+    try:
+        yield rooms
+    finally:
+        rooms.close()
+
+
+def origin(settings: Settings) -> str:
+    """Return the log's origin: its address without a scheme (C2SP tlog-checkpoint)."""
+    return f"{settings.public_url.partition('://')[2]}/audit/log"
+
+
+def prepare(bundle: Bundle, engine: PreparedEngine) -> InForce:
+    """Return a bundle's catalogue and rules, checked and ready to use."""
+    catalogue = Catalogue.load(bundle.files, check_read=check)
+    engine.prepare(bundle)
+    return InForce(bundle.revision, catalogue, DecisionPoint(engine, bundle.revision))
+
+
+def bring_into_force(rooms: Rooms) -> None:
+    """Activate the policy directory where the ledger names no policies yet, or others: demo mode
+    does that at each start. A set that fails its checks is not activated and the old one stays."""
+    bundle = Bundle.from_directory(rooms.settings.policies)
+    if rooms.control.active() != bundle.revision:
+        prepare(bundle, rooms.engine)
+        activate(rooms.ledger, bundle)

@@ -1,0 +1,175 @@
+"""Settings: the environment, read once and checked; an unknown `GATEWAY_` name stops the start."""
+
+import os
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+PREFIX = "GATEWAY_"
+SOURCE = "SOURCE_"
+MAX_FILE = 64 * 1024
+
+
+class BadSettings(ValueError):
+    """A setting is missing, unknown or wrong; the text names it and says what would be right."""
+
+
+class Mode(StrEnum):
+    """How strict the start is."""
+
+    DEMO = "demo"
+    PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """Where a source is, and the secret it knows us by."""
+
+    url: str
+    secret: str | None = field(repr=False)
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided."""
+
+    mode: Mode
+    public_url: str
+    """The scheme and authority under which everybody reaches the gateway, without a slash."""
+    state_dir: Path
+    database: Path
+    policies: Path
+    sources: Mapping[str, SourceSettings]
+    opa_url: str | None = None
+    key_encryption_key: bytes | None = field(default=None, repr=False)
+    log_level: str = "info"
+
+    @classmethod
+    def from_environ(cls) -> "Settings":
+        """Return the settings of this process's environment, or raise `BadSettings`."""
+        return cls.parse(os.environ)
+
+    @classmethod
+    def parse(cls, environ: Mapping[str, str]) -> "Settings":
+        """Return the settings in a mapping, or raise `BadSettings`."""
+        given = _Given(environ)
+        state_dir = Path(given.take("STATE_DIR", "var/gateway"))
+        settings = cls(
+            mode=_mode(given.take("MODE", "demo")),
+            public_url=_public_url(given.take("PUBLIC_URL", "http://127.0.0.1:8080")),
+            state_dir=state_dir,
+            database=_database(given.take("DATABASE_URL", f"sqlite:///{state_dir}/causeway.db")),
+            policies=Path(given.take("POLICIES", "policies")),
+            sources=_sources(given),
+            opa_url=given.take("OPA_URL", "") or None,
+            key_encryption_key=_key(given.take("KEY_ENCRYPTION_KEY", "")),
+            log_level=_level(given.take("LOG_LEVEL", "info")),
+        )
+        given.finish()
+        return settings
+
+
+class _Given:
+    """The `GATEWAY_` names that are set and not taken yet; `…_FILE` reads a mounted file."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._left = {
+            name.removeprefix(PREFIX): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX)
+        }
+
+    def take(self, name: str, default: str) -> str:
+        value, path = self._left.pop(name, None), self._left.pop(f"{name}_FILE", None)
+        if value is not None and path is not None:
+            raise BadSettings(f"Set {PREFIX}{name} or {PREFIX}{name}_FILE, not both.")
+        if path is not None:
+            value = _read(name, Path(path))
+        return default if value is None else value
+
+    def names(self, prefix: str) -> list[str]:
+        return sorted(name for name in self._left if name.startswith(prefix))
+
+    def finish(self) -> None:
+        if self._left:
+            name = min(self._left)
+            raise BadSettings(f"{PREFIX}{name} is not a setting; see docs/settings.md.")
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_FILE).decode("utf-8").strip()
+    except (OSError, UnicodeError):
+        raise BadSettings(f"{PREFIX}{name}_FILE names a file that cannot be read.") from None
+
+
+def _mode(value: str) -> Mode:
+    try:
+        return Mode(value)
+    except ValueError:
+        raise BadSettings("GATEWAY_MODE is `demo` or `production`.") from None
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
+        raise BadSettings("GATEWAY_PUBLIC_URL is a scheme and a host, as in https://gateway.gov.")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise BadSettings("GATEWAY_PUBLIC_URL has no user, query or fragment.")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def _database(value: str) -> Path:
+    if not value.startswith("sqlite:///"):
+        raise BadSettings("GATEWAY_DATABASE_URL is sqlite:///PATH; no other database serves yet.")
+    return Path(value.removeprefix("sqlite:///"))
+
+
+def _key(value: str) -> bytes | None:
+    if not value:
+        return None
+    try:
+        key = urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    except ValueError:
+        key = b""
+    if len(key) != 32:  # noqa: PLR2004 - an AES-256 key
+        raise BadSettings("GATEWAY_KEY_ENCRYPTION_KEY is 32 bytes in base64url.")
+    return key
+
+
+def _level(value: str) -> str:
+    if value not in {"debug", "info", "warning", "error"}:
+        raise BadSettings("GATEWAY_LOG_LEVEL is debug, info, warning or error.")
+    return value
+
+
+def _sources(given: _Given) -> dict[str, SourceSettings]:
+    """Return the sources by the catalogue's name: `GATEWAY_SOURCE_<NAME>_URL`, `…_SECRET`, `…_TIMEOUT`."""
+    names = [
+        name.removeprefix(SOURCE).removesuffix("_URL")
+        for name in given.names(SOURCE)
+        if name.endswith("_URL")
+    ]
+    return {
+        name.lower().replace("_", "-"): SourceSettings(
+            url=given.take(f"{SOURCE}{name}_URL", ""),
+            secret=given.take(f"{SOURCE}{name}_SECRET", "") or None,
+            timeout=_seconds(name, given.take(f"{SOURCE}{name}_TIMEOUT", "3")),
+        )
+        for name in names
+    }
+
+
+def _seconds(name: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 60:  # noqa: PLR2004 - a minute is the longest anybody waits
+        raise BadSettings(f"{PREFIX}{SOURCE}{name}_TIMEOUT is seconds, at most 60.")
+    return seconds

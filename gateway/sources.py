@@ -1,0 +1,48 @@
+"""Sources: the adapter that each service's agency is asked through, built once and kept."""
+
+import threading
+from collections.abc import Mapping
+
+from adapters.model import SourceAddress
+from adapters.registry import build
+from gateway.model import Service, Warrant
+from gateway.ports import Source
+from kernel.canonical import Json
+from kernel.clock import Clock, Deadline
+from kernel.errors import Reason, Refusal
+from kernel.names import ServiceId
+
+
+class Sources:
+    """Asks the source that a warrant names, within its deadline."""
+
+    def __init__(self, addresses: Mapping[str, SourceAddress], clock: Clock) -> None:
+        """Take the addresses from the settings, by the name that the catalogue uses."""
+        self._addresses = addresses
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._built: dict[ServiceId, tuple[Service, Source]] = {}
+
+    def __call__(self, warrant: Warrant) -> Json:
+        """Return the record, or raise `Refusal` for the source's reason."""
+        service = warrant.service
+        address = self._addresses.get(service.source)
+        if address is None:
+            raise Refusal(Reason.SOURCE_UNAVAILABLE, f"Source {service.source} is not set up.")
+        deadline = Deadline.within(address.timeout, self._clock)
+        source = self._source(service, address)
+        return source.fetch(warrant.ask.subject, warrant.permit.fields, deadline)
+
+    def _source(self, service: Service, address: SourceAddress) -> Source:
+        held = self._built.get(service.id)
+        if held is not None and held[0] is service:
+            return held[1]
+        with self._lock:
+            held = self._built.get(service.id)
+            if held is None or held[0] != service:
+                source = build(service.adapter, service.read, service.subject_at, address)
+                held = (service, source)
+            else:
+                held = (service, held[1])
+            self._built[service.id] = held
+            return held[1]

@@ -1,0 +1,124 @@
+"""Web: the Flask application, and how every refusal and every fault becomes an answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.wrappers import Response
+
+from gateway.ask import MAX_BODY
+from gateway.metrics import Metrics
+from gateway.problems import problem, status_of
+from gateway.routes import View, register
+from gateway.views import reply
+from kernel.chance import Chance
+from kernel.clock import Clock
+from kernel.errors import Reason, Refusal
+
+_CHALLENGES = {
+    Reason.TOKEN_MISSING: "invalid_token",
+    Reason.TOKEN_INVALID: "invalid_token",
+    Reason.TOKEN_EXPIRED: "invalid_token",
+    Reason.DPOP_MISSING: "invalid_dpop_proof",
+    Reason.DPOP_INVALID: "invalid_dpop_proof",
+    Reason.DPOP_REPLAYED: "invalid_dpop_proof",
+}
+_ALGORITHMS = "ES256 PS256 EdDSA Ed25519"
+_OF_STATUS = {
+    404: Reason.REQUEST_NOT_FOUND,
+    405: Reason.REQUEST_METHOD,
+    413: Reason.REQUEST_TOO_LARGE,
+}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What the front of the house is made of."""
+
+    public_url: str
+    clock: Clock
+    chance: Chance
+    metrics: Metrics
+    report: Callable[[Exception, str], None]
+
+
+def application(front: Front, views: Mapping[str, View]) -> Flask:
+    """Return the Flask application that serves the views; no traceback ever leaves it."""
+    app = Flask("gateway", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROPAGATE_EXCEPTIONS=False)
+    app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
+    app.url_map.redirect_defaults = False
+    register(app, views)
+    _answer_errors(app, front)
+    _keep_count(app, front)
+    return app
+
+
+def _answer_errors(app: Flask, front: Front) -> None:
+    @app.errorhandler(Refusal)
+    def refused(refusal: Refusal) -> Response:
+        g.reason = refusal.reason.value
+        document = problem(refusal, front.public_url, g.trace, refusal.exchange)
+        answer = reply(document, status_of(refusal.reason))
+        answer.content_type = "application/problem+json"
+        if (error := _CHALLENGES.get(refusal.reason)) is not None:
+            answer.headers["WWW-Authenticate"] = f'DPoP error="{error}", algs="{_ALGORITHMS}"'
+        return answer
+
+    @app.errorhandler(HTTPException)
+    def not_served(error: HTTPException) -> Response:
+        reason = _OF_STATUS.get(error.code or 400, Reason.REQUEST_MALFORMED)
+        answer = refused(Refusal(reason, _WORDS.get(reason, "The request cannot be read.")))
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            answer.headers["Allow"] = ", ".join(sorted(set(error.valid_methods) - {"HEAD"}))
+        if isinstance(error, RequestEntityTooLarge):
+            answer.headers["Connection"] = "close"
+        return answer
+
+    @app.errorhandler(Exception)
+    def broken(error: Exception) -> Response:
+        front.report(error, "-")
+        return refused(Refusal(Reason.INTERNAL, "Something is wrong in the gateway."))
+
+
+_WORDS = {
+    Reason.REQUEST_NOT_FOUND: "There is nothing at this address; see /openapi.json.",
+    Reason.REQUEST_METHOD: "This address takes another method.",
+    Reason.REQUEST_TOO_LARGE: f"A body may have {MAX_BODY} bytes.",
+}
+
+
+def _keep_count(app: Flask, front: Front) -> None:
+    log = structlog.get_logger()
+
+    @app.before_request
+    def begin() -> None:
+        g.trace = front.chance.identifier("tr")
+        g.reason = "-"
+        g.began = front.clock.monotonic()
+
+    @app.after_request
+    def end(answer: Response) -> Response:
+        for name, value in _HEADERS.items():
+            answer.headers.setdefault(name, value)
+        route = request.url_rule.rule if request.url_rule else "-"
+        seconds = front.clock.monotonic() - g.began
+        front.metrics.answered(route, answer.status_code, g.reason, seconds)
+        log.info(
+            "answered",
+            method=request.method if request.url_rule else "-",
+            route=route,
+            status=answer.status_code,
+            reason=g.reason,
+            trace=g.trace,
+            ms=round(seconds * 1000, 2),
+        )
+        return answer
