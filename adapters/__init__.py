@@ -1,1 +1,1 @@
-"""Adapters: how an agency's own system is asked for one record, whatever it speaks."""
+"""Adapters: how the gateway reads one record from an agency's own system, and nothing else."""

@@ -7,7 +7,7 @@ from typing import NoReturn, TypeAlias
 
 import orjson
 
-Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 MAX_SAFE_INTEGER = 2**53 - 1
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')

@@ -1,0 +1,161 @@
+"""Outgoing HTTP: libcurl with redirects, proxies and cookies off, every answer bounded."""
+
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from socket import socket
+from typing import NamedTuple
+
+import pycurl
+
+from adapters.peers import Peers
+
+_DOWN = frozenset(
+    {
+        pycurl.E_COULDNT_RESOLVE_HOST,
+        pycurl.E_COULDNT_CONNECT,
+        pycurl.E_SSL_CONNECT_ERROR,
+        pycurl.E_PEER_FAILED_VERIFICATION,
+        pycurl.E_SSL_CERTPROBLEM,
+        pycurl.E_SSL_CACERT_BADFILE,
+        pycurl.E_GOT_NOTHING,
+        pycurl.E_SEND_ERROR,
+        pycurl.E_RECV_ERROR,
+    }
+)
+
+
+_MAX_HEAD = 64 * 1024
+
+
+class Late(Exception):
+    """The whole answer was not there in time."""
+
+
+class Broken(Exception):
+    """There is no answer that can be used; `down` when the fault is that nobody served us."""
+
+    def __init__(self, why: str, *, down: bool) -> None:
+        """Keep the words and on which side the fault lies."""
+        super().__init__(why)
+        self.down = down
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Body:
+    """Collects an answer's bytes, and stops the transfer at the limit."""
+
+    limit: int
+    chunks: list[bytes]
+    size: int = 0
+    head: int = 0
+
+    def write(self, chunk: bytes) -> int:
+        self.size += len(chunk)
+        if self.size > self.limit:
+            return 0  # A short count makes libcurl end the transfer; an exception would print.
+        self.chunks.append(chunk)
+        return len(chunk)
+
+    def write_head(self, line: bytes) -> int:
+        self.head += len(line)
+        return len(line) if self.head <= _MAX_HEAD else 0
+
+
+class HttpClient:
+    """GETs from one host over kept-alive connections, a handle for each request under way."""
+
+    def __init__(self, peers: Peers, headers: list[str], limit: int) -> None:
+        """Keep whom we may connect to, what we send, and how many bytes may come back."""
+        self._peers = peers
+        self._headers = headers
+        self._limit = limit
+        self._idle: deque[pycurl.Curl] = deque()
+
+    def get(self, url: str, seconds: float) -> Answer:
+        """Return the answer, whatever its status, or raise `Late` or `Broken`."""
+        if seconds <= 0:
+            raise Late
+        body = _Body(self._limit, [])
+        handle = self._take()
+        handle.setopt(pycurl.URL, url)
+        handle.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
+        handle.setopt(pycurl.WRITEFUNCTION, body.write)
+        handle.setopt(pycurl.HEADERFUNCTION, body.write_head)
+        try:
+            handle.perform()
+        except pycurl.error as error:
+            handle.close()
+            raise self._meaning(error.args[0], body) from error
+        answer = Answer(
+            handle.getinfo(pycurl.RESPONSE_CODE),
+            handle.getinfo(pycurl.CONTENT_TYPE) or "",
+            b"".join(body.chunks),
+        )
+        # The handle lets go of this answer, which may be somebody's record.
+        handle.setopt(pycurl.WRITEFUNCTION, len)
+        handle.setopt(pycurl.HEADERFUNCTION, len)
+        self._idle.append(handle)
+        return answer
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _meaning(self, code: int, body: _Body) -> Late | Broken:
+        if code == pycurl.E_OPERATION_TIMEDOUT:
+            return Late()
+        if body.size > self._limit or code == pycurl.E_FILESIZE_EXCEEDED:
+            return Broken(f"answered with more than {self._limit} bytes", down=False)
+        if code in _DOWN:
+            return Broken("cannot be reached or broke off", down=True)
+        return Broken("did not answer with proper HTTP", down=False)
+
+    def _take(self) -> pycurl.Curl:
+        """Return an idle handle, the last one used first, or a new one."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._make()
+
+    def _make(self) -> pycurl.Curl:
+        handle = pycurl.Curl()
+        authorities = ssl.get_default_verify_paths()
+        if authorities.cafile:
+            handle.setopt(pycurl.CAINFO, authorities.cafile)
+        handle.setopt(pycurl.SSL_VERIFYPEER, 1)
+        handle.setopt(pycurl.SSL_VERIFYHOST, 2)
+        handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        handle.setopt(pycurl.FOLLOWLOCATION, 0)
+        handle.setopt(pycurl.PROXY, "")
+        handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
+        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle.setopt(pycurl.PATH_AS_IS, 1)
+        handle.setopt(pycurl.MAXFILESIZE_LARGE, self._limit)
+        handle.setopt(pycurl.HTTPHEADER, self._headers)
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
+        return handle
+
+    def _open(self, _: int, address: tuple[int, int, int, tuple[str, int]]) -> "socket | int":
+        # Called with each address after resolution, so a name cannot change its mind later.
+        family, kind, protocol, peer = address
+        return _Lent(family, kind, protocol) if self._peers.admit(peer[0]) else pycurl.SOCKET_BAD
+
+
+class _Lent(socket):
+    """A socket of which libcurl takes a duplicate, so that ours may go at once."""
+
+    def __del__(self) -> None:
+        """Close our half."""
+        self.close()

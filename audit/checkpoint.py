@@ -1,0 +1,84 @@
+"""Checkpoints: C2SP tlog-checkpoint and tlog-proof texts, signed as C2SP signed notes."""
+
+import re
+from base64 import b64decode, b64encode
+from binascii import Error as BadBase64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from audit.model import Tree
+
+_ED25519 = b"\x01"
+_NAME = re.compile(r"[!-*,-~]{1,120}")
+_NOTE = re.compile(
+    r"(?P<body>(?P<origin>[!-~]+)\n(?P<size>0|[1-9][0-9]{0,15})\n(?P<root>[A-Za-z0-9+/]{43}=)\n)\n"
+    r"— (?P<name>[!-~]+) (?P<signature>[A-Za-z0-9+/]{90}[A-Za-z0-9+/=]{2})\n"
+)
+
+
+class BadCheckpoint(ValueError):
+    """The text is no checkpoint of this log; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Signer:
+    """The log's key and its name, which is the log's origin (C2SP tlog-checkpoint)."""
+
+    name: str
+    key: Ed25519PrivateKey
+
+    def __post_init__(self) -> None:
+        """Refuse a name that a signed note cannot carry."""
+        if not _NAME.fullmatch(self.name):
+            raise ValueError("a log's origin is visible ASCII without spaces and '+'")
+
+    @property
+    def public(self) -> bytes:
+        """Return the 32 bytes of the public key."""
+        return self.key.public_key().public_bytes_raw()
+
+    @property
+    def key_id(self) -> bytes:
+        """Return the key's four-byte ID (C2SP signed-note)."""
+        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+
+    @property
+    def vkey(self) -> str:
+        """Return the verifier key: name, key ID and public key in one line of text."""
+        public = b64encode(_ED25519 + self.public).decode()
+        return f"{self.name}+{self.key_id.hex()}+{public}"
+
+    def sign(self, tree: Tree) -> str:
+        """Return the signed checkpoint of a tree; the caller answers for its consistency."""
+        body = f"{self.name}\n{tree.size}\n{b64encode(tree.root).decode()}\n"
+        signature = b64encode(self.key_id + self.key.sign(body.encode())).decode()
+        return f"{body}\n— {self.name} {signature}\n"
+
+    def read(self, note: str) -> Tree:
+        """Return the tree of a checkpoint that this key signed, or raise `BadCheckpoint`."""
+        match = _NOTE.fullmatch(note)
+        if match is None:
+            raise BadCheckpoint("the text is not a signed checkpoint")
+        if match["origin"] != self.name or match["name"] != self.name:
+            raise BadCheckpoint(f"the checkpoint belongs to another log than {self.name}")
+        try:
+            signature = b64decode(match["signature"], validate=True)
+            root = b64decode(match["root"], validate=True)
+            if signature[:4] != self.key_id:
+                raise BadCheckpoint("the checkpoint is signed by another key")
+            public = Ed25519PublicKey.from_public_bytes(self.public)
+            public.verify(signature[4:], match["body"].encode())
+        except (BadBase64, InvalidSignature):
+            raise BadCheckpoint("the checkpoint's signature does not verify") from None
+        return Tree(int(match["size"]), root)
+
+
+def tlog_proof(index: int, path: Sequence[bytes], note: str) -> str:
+    """Return a C2SP tlog-proof: an entry's place, its inclusion proof, and the checkpoint."""
+    lines = ["c2sp.org/tlog-proof@v1", f"index {index}"]
+    lines += [b64encode(value).decode() for value in path]
+    return "\n".join(lines) + "\n\n" + note

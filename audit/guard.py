@@ -1,0 +1,116 @@
+"""Guard: the last signed head and the journal of restrictions, outside the database.
+
+A database that was restored from a backup knows nothing of what it lost; the guard does.
+"""
+
+import os
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audit.checkpoint import BadCheckpoint, Signer
+from audit.durable import replace_durably, sync_directory
+from audit.model import BadLedger, Tree
+from kernel.canonical import BadJson, Json, canonical, parse
+
+_HEAD = "head"
+_JOURNAL = "restrictions.jsonl"
+_MAX_NOTE = 4096
+_MAX_LINE = 16 * 1024
+
+
+class GuardUnreadable(BadLedger):
+    """The guard cannot be read, so nothing says whether the database is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """An entry that takes something away: where it stands, and its public header."""
+
+    index: int
+    leaf_hash: bytes
+    header: Mapping[str, Json]
+
+    def line(self) -> bytes:
+        """Return its line in the journal."""
+        leaf = b64encode(self.leaf_hash).decode()
+        return canonical({"header": self.header, "index": self.index, "leaf": leaf}) + b"\n"
+
+
+class Guard:
+    """Two files in a directory; every method is called under the sequencer's lock."""
+
+    def __init__(self, directory: Path, signer: Signer) -> None:
+        """Use this directory, made for its owner alone when it is not there."""
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = directory
+        self._signer = signer
+
+    def exists(self) -> bool:
+        """Return whether a head was ever kept here."""
+        return (self._directory / _HEAD).exists() or (self._directory / _JOURNAL).exists()
+
+    def head(self) -> Tree:
+        """Return the last signed head that was kept, or raise `GuardUnreadable`."""
+        path = self._directory / _HEAD
+        try:
+            with path.open("rb") as file:
+                return self._signer.read(file.read(_MAX_NOTE).decode())
+        except (OSError, UnicodeError) as error:
+            raise GuardUnreadable(f"the guard's head {path} cannot be read: {error}") from error
+        except BadCheckpoint as error:
+            raise GuardUnreadable(f"the guard's head {path} is not ours: {error}") from error
+
+    def keep(self, note: str) -> None:
+        """Put a signed head in place of the last one, durably."""
+        path = self._directory / _HEAD
+        replace_durably(path, note.encode())
+
+    def last(self) -> tuple[int, bytes] | None:
+        """Return index and leaf hash (base64) of the journal's last line, cutting a torn one off.
+
+        A torn line was never acknowledged: the ledger writes it again from its own tables.
+        """
+        path = self._directory / _JOURNAL
+        try:
+            with path.open("r+b") as file:
+                size = file.seek(0, os.SEEK_END)
+                start = max(0, size - 2 * _MAX_LINE)
+                file.seek(start)
+                tail = file.read()
+                whole = tail.rfind(b"\n") + 1
+                if whole < len(tail):
+                    file.truncate(start + whole)
+                    os.fsync(file.fileno())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise GuardUnreadable(f"the guard's journal {path} cannot be read: {error}") from error
+        lines = tail[:whole].splitlines()
+        return self._place(lines[-1], path) if lines else None
+
+    def restrict(self, restrictions: Sequence[Restriction]) -> None:
+        """Append restrictions to the journal, durably."""
+        path = self._directory / _JOURNAL
+        new = not path.exists()
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            text = b"".join(restriction.line() for restriction in restrictions)
+            if file.write(text) != len(text):
+                raise OSError(f"the guard's journal {path} took only part of a line")
+            os.fsync(file.fileno())
+        if new:
+            sync_directory(self._directory)
+
+    @staticmethod
+    def _place(line: bytes, path: Path) -> tuple[int, bytes]:
+        try:
+            value = parse(line, max_bytes=_MAX_LINE)
+        except BadJson as error:
+            raise GuardUnreadable(f"the guard's journal {path} is damaged: {error}") from error
+        if isinstance(value, dict):
+            index, leaf = value.get("index"), value.get("leaf")
+            if type(index) is int and isinstance(leaf, str):
+                return index, leaf.encode()
+        raise GuardUnreadable(f"the guard's journal {path} is damaged: its last line has no index")

@@ -1,0 +1,163 @@
+"""Leaves: what an entry says in the open, and the salted digests of all else (ADR 1, RFC 9901)."""
+
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from kernel.canonical import Json, canonical
+from kernel.chance import Chance
+from kernel.entry import Entry, EntryType
+from kernel.names import Subject
+
+MAX_LEAF = 8 * 1024
+MAX_DISCLOSED = 256 * 1024
+MAX_CONCERNED = 64
+SALT = 32
+NONCE = 12
+
+DISCLOSED: Final = frozenset({"actor", "request", "input", "consents", "response"})
+"""What an entry may disclose; `subject` the ledger adds itself, since it numbers it."""
+
+_NAME = re.compile(r"[!-~]{1,200}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_WORD = re.compile(r"[a-z_]{1,40}")
+_DECISION = re.compile(r"permit|deny")
+
+MEMBERS: Final[Mapping[str, re.Pattern[str]]] = {
+    "agency": _NAME,
+    "agreement": _NAME,
+    "agreement_revision": _DIGEST,
+    "basis": _WORD,
+    "client": _NAME,
+    "consent": _NAME,
+    "consumer": _NAME,
+    "decision": _DECISION,
+    "exchange": _NAME,
+    "key": _NAME,
+    "origin": _NAME,
+    "policy": _DIGEST,
+    "provider": _NAME,
+    "purpose": _NAME,
+    "service": _NAME,
+    "use": _WORD,
+}
+
+_PARTIES = frozenset({"exchange", "consumer"})
+_TERMS = frozenset(
+    {"provider", "service", "agreement", "agreement_revision", "purpose", "basis", "policy"}
+)
+_CONSENT = (
+    frozenset({"consent", "agreement", "agreement_revision"}),
+    frozenset({"consumer", "purpose", "basis"}),
+)
+_CLIENT = (frozenset({"client"}), frozenset({"agency"}))
+
+HEADERS: Final[Mapping[EntryType, tuple[frozenset[str], frozenset[str]]]] = {
+    EntryType.LOG_OPENED: (frozenset({"origin", "key"}), frozenset()),
+    EntryType.EXCHANGE_DECISION: (_PARTIES | _TERMS | {"decision"}, frozenset({"consent"})),
+    EntryType.EXCHANGE_RELEASE: (_PARTIES | _TERMS, frozenset({"consent", "decision"})),
+    EntryType.EXCHANGE_REFUSAL: (_PARTIES, _TERMS | {"consent", "decision"}),
+    EntryType.CONSENT_GIVEN: _CONSENT,
+    EntryType.CONSENT_RENEWED: _CONSENT,
+    EntryType.CONSENT_REFUSED: _CONSENT,
+    EntryType.CONSENT_WITHDRAWN: _CONSENT,
+    EntryType.POLICY_ACTIVATED: (frozenset({"policy"}), frozenset()),
+    EntryType.CLIENT_ADDED: _CLIENT,
+    EntryType.CLIENT_DISABLED: _CLIENT,
+    EntryType.KEY_ADDED: (frozenset({"key"}), frozenset({"use"})),
+}
+"""Per type the members that its header must have, and those that it may have besides."""
+
+
+class BadEntry(ValueError):
+    """The entry has no leaf: a member that its type does not know, misses, or that is malformed."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Draft:
+    """An entry with its salts drawn and its disclosures made, all but the numbered `subject`."""
+
+    entry: Entry
+    shared: tuple[str, ...]
+    digests: tuple[str, ...]
+    salts: tuple[str, ...]
+    nonces: tuple[bytes, ...]
+
+
+def draft(entry: Entry, chance: Chance) -> Draft:
+    """Check the entry against ADR 1 and do the work that needs no place in the log."""
+    _check(entry)
+    people = len(entry.concerned)
+    salted = len(entry.disclosures) + people
+    bits = chance.bits(SALT * salted + NONCE * max(1, people))
+    salts = [_base64url(bits[SALT * i : SALT * (i + 1)]) for i in range(salted)]
+    rest = bits[SALT * salted :]
+    shared = tuple(
+        disclosure(salt, name, value)
+        for salt, (name, value) in zip(salts, entry.disclosures.items(), strict=False)
+    )
+    if sum(map(len, shared)) > MAX_DISCLOSED:
+        raise BadEntry(f"an entry discloses at most {MAX_DISCLOSED} bytes")
+    return Draft(
+        entry,
+        shared,
+        tuple(map(digest, shared)),
+        tuple(salts[len(shared) :]),
+        tuple(rest[i : i + NONCE] for i in range(0, len(rest), NONCE)),
+    )
+
+
+def disclosure(salt: str, name: str, value: Json) -> str:
+    """Return a disclosure as RFC 9901 §4.2.1 has it: base64url of `[salt, name, value]`."""
+    return _base64url(canonical([salt, name, value]))
+
+
+def digest(disclosed: str) -> str:
+    """Return the digest that stands in `_sd` for a disclosure (RFC 9901 §4.2.3)."""
+    return _base64url(sha256(disclosed.encode("ascii")).digest())
+
+
+def subject(salt: str, who: Subject, log: Mapping[str, Json]) -> str:
+    """Return the disclosure that names a person and gives the entry's place in their list."""
+    return disclosure(salt, "subject", {"scheme": who.scheme, "value": who.value, "log": log})
+
+
+def leaf(drafted: Draft, time: str, subjects: Sequence[str]) -> bytes:
+    """Return the leaf: the canonical header and the sorted digests, nothing else of the person."""
+    members: dict[str, Json] = {
+        **drafted.entry.header,
+        "v": 1,
+        "type": drafted.entry.type.value,
+        "time": time,
+        "_sd": sorted((*drafted.digests, *map(digest, subjects))),
+        "_sd_alg": "sha-256",
+    }
+    text = canonical(members)
+    if len(text) > MAX_LEAF:
+        raise BadEntry(f"a leaf has at most {MAX_LEAF} bytes")
+    return text
+
+
+def _check(entry: Entry) -> None:
+    required, optional = HEADERS[entry.type]
+    header = entry.header
+    for name, value in header.items():
+        if name not in required and name not in optional:
+            raise BadEntry(f"a leaf of type {entry.type} has no member {name!r}")
+        if not isinstance(value, str) or not MEMBERS[name].fullmatch(value):
+            raise BadEntry(f"the member {name!r} of a leaf of type {entry.type} is malformed")
+    if not required <= header.keys():
+        missing = ", ".join(sorted(required - header.keys()))
+        raise BadEntry(f"a leaf of type {entry.type} needs {missing}")
+    if not entry.disclosures.keys() <= DISCLOSED:
+        raise BadEntry(f"a leaf of type {entry.type} discloses something without a known name")
+    people = {person.ref for person in entry.concerned}
+    if len(people) != len(entry.concerned) or len(people) > MAX_CONCERNED or "" in people:
+        raise BadEntry(f"an entry concerns at most {MAX_CONCERNED} people, each named once")
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

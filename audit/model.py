@@ -1,0 +1,59 @@
+"""Nouns of the ledger: its head, its faults, and an entry as a person may see it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kernel.canonical import Json
+from kernel.clock import Micros
+
+SHARD = 1
+"""The one shard of this database; more come as rows of their own."""
+
+
+class BadLedger(Exception):
+    """The ledger cannot be trusted, so it does not open; the message says what was found."""
+
+
+class StorageFailed(Exception):
+    """The disk did not do what it was asked; what was being written is not in the ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The ledger's state row: the tree, the last entry's time, the control epoch, the batch."""
+
+    origin: str
+    size: int
+    root: bytes
+    edge: tuple[bytes, ...]
+    last_time: Micros
+    epoch: int
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A tree head: how many entries, and the root over them."""
+
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Body:
+    """One sealed set of disclosures: for one person, or for nobody in particular."""
+
+    index: int
+    person: str
+    number: int | None
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Activity:
+    """One entry of a person's own list: its public header, and what this person may see."""
+
+    number: int
+    index: int
+    header: Mapping[str, Json]
+    disclosures: Mapping[str, Json]

@@ -1,0 +1,203 @@
+"""Tables of the ledger: a whole batch read and written in one statement per table.
+
+The SQL is plain and fixed per table, since SQLAlchemy built per call costs ten times the driver.
+Statements take a power of two of rows, so that a few prepared ones serve batches of any size.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+
+from sqlalchemy import Table
+
+from audit.merkle import EMPTY, TILE, fold, middle, node_hash
+from audit.model import SHARD, BadLedger, Head
+from kernel.clock import Micros
+from kernel.effect import Key, Row, Value
+from kernel.tables import metadata
+
+_MOST = 128
+_HASH = 32
+OWN = frozenset(name for name in metadata.tables if name.startswith("ledger_")) | {"person"}
+"""Tables that only the ledger itself writes."""
+
+
+class Statements:
+    """The SQL of one table: rows by key, and rows written whole."""
+
+    __slots__ = ("_insert", "_keys", "_match", "_name", "_update", "columns", "keys")
+
+    def __init__(self, table: Table) -> None:
+        """Precompute the parts that do not depend on the number of rows."""
+        self.columns = tuple(column.name for column in table.columns)
+        self.keys = tuple(column.name for column in table.primary_key.columns)
+        names = ", ".join(f'"{name}"' for name in self.columns)
+        self._name = table.name
+        self._keys = ", ".join(f'"{name}"' for name in self.keys)
+        self._match = " AND ".join(f't."{name}" = k."{name}"' for name in self.keys)
+        rest = [name for name in self.columns if name not in self.keys]
+        change = ", ".join(f'"{name}" = excluded."{name}"' for name in rest)
+        self._update = f" ON CONFLICT ({self._keys}) DO " + (
+            f"UPDATE SET {change}" if change else "NOTHING"
+        )
+        self._insert = f'INSERT INTO "{table.name}" ({names}) VALUES '  # noqa: S608 - own names
+
+    @lru_cache(maxsize=64)  # noqa: B019 - one object per table, for the life of the process
+    def select(self, count: int) -> str:
+        """Return the query for so many keys; joined, since SQLite scans on a row-value IN."""
+        values = self._values(len(self.keys), count)
+        columns = ", ".join(f't."{name}"' for name in self.columns)
+        return (
+            f"WITH k({self._keys}) AS (VALUES {values}) "  # noqa: S608 - own names
+            f'SELECT {columns} FROM k CROSS JOIN "{self._name}" AS t WHERE {self._match}'
+        )
+
+    @lru_cache(maxsize=64)  # noqa: B019 - one object per table, for the life of the process
+    def write(self, count: int, *, replace: bool) -> str:
+        """Return the statement that writes so many rows, in place of others or as new ones."""
+        text = self._insert + self._values(len(self.columns), count)
+        return text + self._update if replace else text
+
+    @staticmethod
+    def _values(width: int, count: int) -> str:
+        return ",".join(["(" + ",".join("?" * width) + ")"] * count)
+
+
+TABLES: Mapping[str, Statements] = {
+    name: Statements(table) for name, table in metadata.tables.items()
+}
+
+
+def load(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[Key, Row | None]:
+    """Return the rows under these keys, None where there is none: one query per table."""
+    found: dict[Key, Row | None] = dict.fromkeys(keys)
+    wanted: dict[str, list[tuple[Value, ...]]] = {}
+    for table, values in found:
+        wanted.setdefault(table, []).append(values)
+    for table, rows in wanted.items():
+        sql = TABLES[table]
+        if any(len(values) != len(sql.keys) for values in rows):
+            raise ValueError(f"a key of {table} has {len(sql.keys)} values")
+        for start in range(0, len(rows), _MOST):
+            part = rows[start : start + _MOST]
+            count = 1 << (len(part) - 1).bit_length()
+            part += [part[-1]] * (count - len(part))
+            for row in connection.execute(
+                sql.select(count), list(chain.from_iterable(part))
+            ).fetchall():
+                members = dict(zip(sql.columns, row, strict=True))
+                found[Key(table, tuple(members[name] for name in sql.keys))] = members
+    return found
+
+
+def write(
+    connection: sqlite3.Connection,
+    table: str,
+    rows: Sequence[Sequence[Value]],
+    *,
+    replace: bool,
+) -> None:
+    """Write rows, each in its table's column order: one statement for every power of two."""
+    sql = TABLES[table]
+    start = 0
+    while start < len(rows):
+        count = min(_MOST, 1 << ((len(rows) - start).bit_length() - 1))
+        part = rows[start : start + count]
+        connection.execute(
+            sql.write(count, replace=replace), tuple(chain.from_iterable(part))
+        ).close()
+        start += count
+
+
+def head(connection: sqlite3.Connection) -> Head | None:
+    """Return the state row, or None in a database where no log was opened yet."""
+    rows = connection.execute(
+        "SELECT origin, size, root, edge, last_time, epoch, batch FROM ledger_state"
+        " WHERE shard = ?",
+        (SHARD,),
+    ).fetchall()
+    if not rows:
+        return None
+    origin, size, root, edge, last_time, epoch, batch = rows[0]
+    hashes = tuple(edge[i : i + _HASH] for i in range(0, len(edge), _HASH))
+    return Head(origin, size, root, hashes, Micros(last_time), epoch, batch)
+
+
+def write_head(connection: sqlite3.Connection, head: Head, size: int | None) -> None:
+    """Write the state row in place of the one of that size, or the very first one."""
+    columns = (
+        head.origin,
+        head.size,
+        head.root,
+        b"".join(head.edge),
+        head.last_time,
+        head.epoch,
+        head.batch,
+        SHARD,
+    )
+    if size is None:
+        text = (
+            "INSERT INTO ledger_state (origin, size, root, edge, last_time, epoch, batch, shard)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        connection.execute(text, columns)
+        return
+    text = (
+        "UPDATE ledger_state SET origin = ?, size = ?, root = ?, edge = ?, last_time = ?,"
+        " epoch = ?, batch = ? WHERE shard = ? AND size = ?"
+    )
+    if connection.execute(text, (*columns, size)).rowcount != 1:
+        raise BadLedger(f"the state row does not say {size} entries, though nobody else may write")
+
+
+def leaves(connection: sqlite3.Connection, start: int, end: int) -> list[tuple[bytes, bytes]]:
+    """Return leaf and hash of the entries from `start` up to `end`, or raise `BadLedger`."""
+    rows = connection.execute(
+        'SELECT leaf, hash FROM ledger_leaf WHERE "index" >= ? AND "index" < ? ORDER BY "index"',
+        (start, end),
+    ).fetchall()
+    if len(rows) != end - start:
+        raise BadLedger(f"{end - start - len(rows)} of the entries {start} to {end - 1} are gone")
+    return rows
+
+
+class StoredTree:
+    """The tree as the tables hold it: leaf hashes, and the roots of full tiles of 256."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Read over this connection."""
+        self._connection = connection
+
+    def subtree(self, start: int, end: int) -> bytes:
+        """Return MTH(D[start:end]), or raise `BadLedger` when a hash is gone."""
+        width = end - start
+        if width & (width - 1):
+            split = middle(start, end)
+            return node_hash(self.subtree(start, split), self.subtree(split, end))
+        unit, level = 1, 0
+        while width >= unit * TILE:
+            unit, level = unit * TILE, level + 1
+        return fold(self._row(level, start // unit, end // unit))
+
+    def root(self, size: int) -> bytes:
+        """Return the root over the first entries."""
+        return self.subtree(0, size) if size else EMPTY
+
+    def _row(self, level: int, start: int, end: int) -> list[bytes]:
+        if level == 0:
+            rows = self._connection.execute(
+                'SELECT hash FROM ledger_leaf WHERE "index" >= ? AND "index" < ? ORDER BY "index"',
+                (start, end),
+            ).fetchall()
+        else:
+            rows = self._connection.execute(
+                "SELECT root FROM ledger_tile WHERE level = ? AND n >= ? AND n < ? ORDER BY n",
+                (level - 1, start, end),
+            ).fetchall()
+        if len(rows) != end - start:
+            unit = TILE**level
+            raise BadLedger(f"hashes of the entries {start * unit} to {end * unit - 1} are gone")
+        return [row[0] for row in rows]

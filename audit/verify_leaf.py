@@ -1,0 +1,142 @@
+"""Verifier, the leaves: their form (ADR 1), and the story that they must tell in order.
+
+Part of `audit.verify`, which stands alone: nothing here comes from the code that writes the log.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from audit.verify_tree import Defect
+
+MAX_LEAF: Final = 8 * 1024
+
+_VISIBLE = re.compile(r"[!-~]{1,200}")
+_FORMS: Final[Mapping[str, re.Pattern[str]]] = {
+    "agreement_revision": re.compile(r"[0-9a-f]{64}"),
+    "basis": re.compile(r"[a-z_]{1,40}"),
+    "decision": re.compile(r"permit|deny"),
+    "policy": re.compile(r"[0-9a-f]{64}"),
+    "time": re.compile(
+        r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
+    ),
+    "use": re.compile(r"[a-z_]{1,40}"),
+}
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
+_ALWAYS = frozenset({"_sd", "_sd_alg", "time", "type", "v"})
+_TERMS = "provider service agreement agreement_revision purpose basis policy"
+_MEMBERS: Final[Mapping[str, tuple[str, str]]] = {
+    "log.opened": ("origin key", ""),
+    "exchange.decision": (f"exchange consumer decision {_TERMS}", "consent"),
+    "exchange.release": (f"exchange consumer {_TERMS}", "consent decision"),
+    "exchange.refusal": ("exchange consumer", f"consent decision {_TERMS}"),
+    "consent.given": ("consent agreement agreement_revision", "consumer purpose basis"),
+    "consent.renewed": ("consent agreement agreement_revision", "consumer purpose basis"),
+    "consent.refused": ("consent agreement agreement_revision", "consumer purpose basis"),
+    "consent.withdrawn": ("consent agreement agreement_revision", "consumer purpose basis"),
+    "policy.activated": ("policy", ""),
+    "client.added": ("client", "agency"),
+    "client.disabled": ("client", "agency"),
+    "key.added": ("key", "use"),
+}
+_SAME = ("consumer", "provider", "service", "agreement", "agreement_revision", "consent")
+
+
+def parse(leaf: bytes) -> dict[str, str]:
+    """Return the text members of a leaf that is exactly as ADR 1 says, or raise `Defect`."""
+    if len(leaf) > MAX_LEAF:
+        raise Defect(f"the leaf is larger than {MAX_LEAF} bytes")
+    try:
+        value = json.loads(leaf.decode("ascii"))
+        again = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        raise Defect("the leaf is not JSON in ASCII") from None
+    if not isinstance(value, dict) or again.encode() != leaf:
+        raise Defect("the leaf is not one canonical JSON object (RFC 8785)")
+    if type(value.pop("v", None)) is not int or not leaf.endswith(b',"v":1}'):
+        raise Defect("the leaf is not of version 1")
+    digests = value.pop("_sd", None)
+    if value.pop("_sd_alg", None) != "sha-256" or not _digests(digests):
+        raise Defect("the leaf's digests are malformed, not sorted, or not SHA-256")
+    members: dict[str, str] = {}
+    for name, text in value.items():
+        if not isinstance(text, str) or not _FORMS.get(name, _VISIBLE).fullmatch(text):
+            raise Defect(f"the leaf's member {name!a} is malformed")
+        members[name] = text
+    _check_members(members)
+    return members
+
+
+class Story:
+    """What the entries so far allow the next one to say."""
+
+    def __init__(self, origin: str) -> None:
+        """Start before the first entry of the log of this origin."""
+        self._origin = origin
+        self._time = ""
+        self._open: dict[str, dict[str, str]] = {}
+        self._closed: set[str] = set()
+        self._withdrawn: set[str] = set()
+
+    def tell(self, index: int, members: dict[str, str]) -> None:
+        """Take the next entry, or raise `Defect` when it cannot follow those before it."""
+        kind = members["type"]
+        if (index == 0) != (kind == "log.opened"):
+            raise Defect("the log must begin with its one log.opened")
+        if kind == "log.opened" and members["origin"] != self._origin:
+            raise Defect("the log was opened under another origin")
+        if members["time"] < self._time:
+            raise Defect("the entry's time lies before the entry ahead of it")
+        self._time = members["time"]
+        if kind.startswith("exchange."):
+            self._exchange(kind.removeprefix("exchange."), members)
+        elif kind.startswith("consent."):
+            self._consent(kind, members["consent"])
+
+    def _exchange(self, step: str, members: dict[str, str]) -> None:
+        name = members["exchange"]
+        if name in self._closed:
+            raise Defect("the exchange was closed before")
+        if step == "decision":
+            if name in self._open:
+                raise Defect("the exchange was decided before")
+            if members["decision"] == "deny":
+                self._closed.add(name)
+            else:
+                self._open[name] = members
+            return
+        decision = self._open.pop(name, None)
+        self._closed.add(name)
+        if step == "release":
+            if decision is None:
+                raise Defect("the release stands without its decision")
+            if any(decision.get(part) != members.get(part) for part in _SAME):
+                raise Defect("the release does not match its decision")
+            if members.get("consent") in self._withdrawn:
+                raise Defect("the release follows the withdrawal of its consent")
+
+    def _consent(self, kind: str, consent: str) -> None:
+        if consent in self._withdrawn:
+            raise Defect("the consent was withdrawn before, which is final")
+        if kind == "consent.withdrawn":
+            self._withdrawn.add(consent)
+
+
+def _digests(value: object) -> bool:
+    if not isinstance(value, list):
+        return False
+    texts = [item for item in value if isinstance(item, str) and _DIGEST.fullmatch(item)]
+    return len(texts) == len(value) == len(set(texts)) and texts == sorted(texts)
+
+
+def _check_members(members: dict[str, str]) -> None:
+    kind = members.get("type", "")
+    if kind not in _MEMBERS:
+        raise Defect("the leaf's type is unknown")
+    required, optional = (frozenset(names.split()) for names in _MEMBERS[kind])
+    names = members.keys() | {"_sd", "_sd_alg", "v"}
+    if not required | _ALWAYS <= names:
+        raise Defect("the leaf lacks a member that its type needs")
+    if not names <= required | optional | _ALWAYS:
+        raise Defect("the leaf has a member that its type does not know")

@@ -1,0 +1,186 @@
+"""Writer: what the holder of the sequencer's lock does: check, commit, sign, keep the guard."""
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from audit import leaf, opening, store
+from audit.batch import Batch, Committed
+from audit.checkpoint import Signer
+from audit.disclosures import RootKey
+from audit.guard import Guard
+from audit.leaf import Draft
+from audit.merkle import EMPTY
+from audit.model import Head, Tree
+from audit.waiting import Job, unavailable
+from kernel.chance import Chance
+from kernel.clock import Clock
+from kernel.entry import Entry, EntryType
+from kernel.errors import Outdated, Refusal
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys:
+    """The log's signing key, and the root of the keys under which disclosures are sealed."""
+
+    signer: Signer
+    root: RootKey
+
+
+class Writer:
+    """The ledger's end of the lock; it remembers the head that it left, and trusts no other."""
+
+    def __init__(
+        self, guard: Guard, keys: Keys, clock: Clock, chance: Chance, head_age: float
+    ) -> None:
+        """Prepare; the first commit checks the database before anything else."""
+        self._guard = guard
+        self._keys = keys
+        self._clock = clock
+        self._chance = chance
+        self._head_age = head_age
+        self._head: Head | None = None
+        self._floor = Tree(0, EMPTY)
+        self._kept = (0, 0.0)
+        self.signed: tuple[Tree, str] | None = None
+        self.wrote = False
+        """Whether the last commit reached the disk, so that trying again would write twice."""
+
+    def commit(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+        """Write the jobs' entries and effects in one transaction and tell each what became of it.
+
+        Any error leaves nothing written; only the guard can fail after the commit, and then the
+        restrictions alone are not acknowledged.
+        """
+        self.wrote = False
+        head = self.ready(connection)
+        batch = Batch(head, self._clock.now(), self._keys.root, self._chance)
+        connection.execute("BEGIN IMMEDIATE")
+        drafts = [(job, job.drafted) for job in jobs if job.drafted is not None]
+        keys = [key for job, drafted in drafts for key in batch.missing(drafted, job.effect)]
+        batch.add(store.load(connection, keys))
+        for job, drafted in drafts:
+            self._place(connection, batch, job, drafted)
+        if batch.leaves:
+            head = self._write(connection, batch)
+        else:
+            connection.execute("ROLLBACK")
+        self._acknowledge(head, batch, jobs)
+
+    def ready(self, connection: sqlite3.Connection) -> Head:
+        """Return the newest head: checked in full after opening, extended by ourselves since."""
+        if self._head is None:
+            self._head = self._open(connection)
+        else:
+            self._head = opening.follow(connection, self._head)
+        return self._head
+
+    def forget(self) -> None:
+        """Check everything anew before the next commit: something failed, or looks different."""
+        self._head = None
+
+    def due(self) -> float | None:
+        """Return in how many seconds the guard's head grows too old; None when it is current."""
+        if self.signed is None or self.signed[0].size == self._kept[0]:
+            return None
+        return max(0.0, self._kept[1] + self._head_age - self._clock.monotonic())
+
+    def keep(self, connection: sqlite3.Connection) -> None:
+        """Put the newest head into the guard, when it is not there yet."""
+        self._sign(self.ready(connection))
+        if self.due() is not None:
+            self._keep()
+
+    def _open(self, connection: sqlite3.Connection) -> Head:
+        """Check database, tree and guard against each other; open the log where there is none."""
+        origin = self._keys.signer.name
+        if store.head(connection) is None and not self._guard.exists():
+            self._guard.keep(self._keys.signer.sign(Tree(0, EMPTY)))
+        known = (self._guard.head(), self._floor)
+        head = opening.inspect(connection, origin, known)
+        if head is None:
+            head = self._begin(connection, origin)
+        opening.settle_journal(connection, self._guard, head.size)
+        self._sign(head)
+        self._keep()
+        return head
+
+    def _begin(self, connection: sqlite3.Connection, origin: str) -> Head:
+        """Write the state row and the log's first entry, `log.opened`, in one transaction."""
+        empty = opening.unopened(origin)
+        header = {"origin": origin, "key": self._keys.signer.key_id.hex()}
+        batch = Batch(empty, self._clock.now(), self._keys.root, self._chance)
+        connection.execute("BEGIN IMMEDIATE")
+        store.write_head(connection, empty, None)
+        batch.place(leaf.draft(Entry(EntryType.LOG_OPENED, header), self._chance), None)
+        return self._write(connection, batch)
+
+    def _place(
+        self, connection: sqlite3.Connection, batch: Batch, job: Job, drafted: Draft
+    ) -> None:
+        job.error, job.index = None, None
+        try:
+            job.index = batch.place(drafted, job.effect)
+        except Outdated as outdated:
+            job.error = outdated
+        except Refusal as refusal:
+            job.error = refusal
+            if job.refused is not None:
+                change = job.refused(refusal)
+                instead = leaf.draft(change.entry, self._chance)
+                batch.add(store.load(connection, batch.missing(instead, change.effect)))
+                try:
+                    batch.place(instead, change.effect)
+                except (Outdated, Refusal) as second:
+                    job.error = second
+
+    def _write(self, connection: sqlite3.Connection, batch: Batch) -> Head:
+        head = batch.after()
+        for table, rows in batch.changed.items():
+            store.write(connection, table, list(rows.values()), replace=True)
+        bodies = [(body.index, body.person, body.number, body.sealed) for body in batch.bodies]
+        store.write(connection, "ledger_leaf", batch.leaves, replace=False)
+        store.write(connection, "ledger_body", bodies, replace=False)
+        store.write(connection, "ledger_tile", batch.tiles(), replace=False)
+        restrictions = [(restriction.index,) for restriction in batch.restrictions]
+        store.write(connection, "ledger_restriction", restrictions, replace=False)
+        store.write_head(connection, head, batch.head.size)
+        connection.execute("COMMIT")
+        self.wrote = True
+        return head
+
+    def _acknowledge(self, head: Head, batch: Batch, jobs: Sequence[Job]) -> None:
+        """Sign the committed state, keep the guard, and give every job its answer."""
+        self._head = head
+        note = self._sign(head)
+        committed = Committed(head.origin, batch.time, batch.growth, note)
+        for job in jobs:
+            job.committed = committed
+        try:
+            if batch.restrictions:
+                self._guard.restrict(batch.restrictions)
+            if (due := self.due()) is not None and due <= 0:
+                self._keep()
+        except OSError as error:
+            _log.error("the guard cannot be written: %s", error)
+            self.forget()
+            restricted = {restriction.index for restriction in batch.restrictions}
+            for job in jobs:
+                if job.index in restricted:
+                    job.error = unavailable("the guard cannot be written")
+
+    def _sign(self, head: Head) -> str:
+        tree = Tree(head.size, head.root)
+        if self.signed is None or self.signed[0] != tree:
+            self.signed = (tree, self._keys.signer.sign(tree))
+            self._floor = tree
+        return self.signed[1]
+
+    def _keep(self) -> None:
+        if self.signed is not None:
+            self._kept = (self._kept[0], self._clock.monotonic())  # also when it fails: no hurry
+            self._guard.keep(self.signed[1])
+            self._kept = (self.signed[0].size, self._kept[1])

@@ -1,0 +1,58 @@
+"""Pseudonyms: how the gateway's tables know a person without holding their number."""
+
+import hashlib
+import hmac
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from kernel.canonical import canonical, parse
+from kernel.chance import Chance
+from kernel.names import Subject, SubjectRef
+
+_REF_BYTES = 16
+_NONCE_BYTES = 12
+_MAX_SEALED = 4096
+_PURPOSE = b"causeway identifier v1"
+
+
+class NotOurs(ValueError):
+    """The bytes are no identifier that was sealed under this root."""
+
+
+class Pseudonyms:
+    """Refs and sealed identifiers under one root secret."""
+
+    def __init__(self, root: bytes, chance: Chance) -> None:
+        """Derive the sealing key (HKDF, RFC 5869); the root itself keys the refs."""
+        self._root = root
+        key = HKDF(hashes.SHA256(), 32, salt=None, info=_PURPOSE).derive(root)
+        self._cipher = AESGCM(key)
+        self._chance = chance
+
+    def ref(self, subject: Subject) -> SubjectRef:
+        """Return the person's ref: HMAC-SHA-256 over scheme, 0x00 and value, its first 128 bits
+        as hex. The value is in the one spelling of its scheme already."""
+        text = f"{subject.scheme}\0{subject.value}".encode()
+        mac = hmac.new(self._root, text, hashlib.sha256).digest()
+        return SubjectRef(mac[:_REF_BYTES].hex())
+
+    def seal(self, subject: Subject) -> bytes:
+        """Return the identifier encrypted (AES-256-GCM), bound to the person's ref."""
+        nonce = self._chance.bits(_NONCE_BYTES)
+        text = canonical({"scheme": subject.scheme, "value": subject.value})
+        return nonce + self._cipher.encrypt(nonce, text, self.ref(subject).encode())
+
+    def open(self, sealed: bytes, ref: SubjectRef) -> Subject:
+        """Return the identifier that was sealed for this ref, or raise `NotOurs`."""
+        nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
+        try:
+            text = self._cipher.decrypt(nonce, ciphertext, ref.encode())
+        except (InvalidTag, ValueError):
+            raise NotOurs("the sealed identifier does not open") from None
+        match parse(text, max_bytes=_MAX_SEALED):
+            case {"scheme": str(scheme), "value": str(value)}:
+                return Subject(scheme, value)
+        raise NotOurs("the sealed identifier does not hold one")
