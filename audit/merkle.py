@@ -111,11 +111,12 @@ class Growth:
         known = self._known.get((start, end))
         if known is not None:
             return known
-        if end <= max(self.before, start + 1):
+        complete = (end - start) & (end - start - 1) == 0
+        if complete and end <= max(self.before, start + 1):
             raise KeyError((start, end))
         split = middle(start, end)
         value = node_hash(self.subtree(start, split), self.subtree(split, end))
-        if (end - start) & (end - start - 1) == 0:  # complete: later leaves never change it
+        if complete:  # later leaves never change it
             self._known[start, end] = value
         return value
 

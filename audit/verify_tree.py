@@ -39,6 +39,8 @@ def check_inclusion(index: int, size: int, leaf: bytes, path: list[bytes], root:
     """Raise `Defect` unless the path proves the leaf hash in the tree (RFC 6962 §2.1.1)."""
     if not 0 <= index < size:
         raise Defect("the entry's index lies outside the tree")
+    if len(leaf) != HASH:
+        raise Defect("the leaf's hash is not 32 bytes")
     steps = _Steps(path)
     if steps.include(index, size, leaf) != root or steps.left():
         raise Defect("the inclusion proof does not lead to the root")

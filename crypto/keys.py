@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -89,7 +90,7 @@ class KeyRing:
             directory=directory,
             token=signers["token"],
             receipt=signers["receipt"],
-            log=LogKey(_ed25519(signers["log"])),
+            log=LogKey(cast("Ed25519PrivateKey", signers["log"].jose.private_key)),
             pseudonym=secrets["pseudonym"],
             disclosure=secrets["disclosure"],
             entries=entries,
@@ -205,13 +206,6 @@ def _secret(path: Path, file: KeyFile) -> Secret:
     if len(value) != _SECRET_BYTES or len(set(value)) == 1:
         raise KeyRefused(f"The key file {path} does not hold a secret of 32 random bytes.")
     return Secret(file.kid, value)
-
-
-def _ed25519(signer: SigningKey) -> Ed25519PrivateKey:
-    private = signer.jose.private_key
-    if not isinstance(private, Ed25519PrivateKey):
-        raise KeyRefused("The log's key is not an Ed25519 key.")
-    return private
 
 
 def _sync(directory: Path) -> None:

@@ -128,9 +128,7 @@ def unready(rooms: Rooms) -> list[str]:
     return missing
 
 
-def _views(
-    oauth: Mapping[str, View], agency: AgencyViews, public: PublicViews
-) -> dict[str, View]:
+def _views(oauth: Mapping[str, View], agency: AgencyViews, public: PublicViews) -> dict[str, View]:
     views = dict(oauth)
     for route in ROUTES:
         for holder in (agency, public):

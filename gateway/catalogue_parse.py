@@ -69,8 +69,7 @@ def parse_entries(files: Mapping[str, str]) -> Entries:
         except BadYaml as error:
             entries.findings.append(Finding(path, error.line, error.sentence))
         except ValidationError as error:
-            document = read_yaml(path, files[path])
-            entries.findings += [_told(document, fault) for fault in error.errors()]
+            entries.findings += faults(read_yaml(path, files[path]), error)
     return entries
 
 
@@ -97,8 +96,12 @@ def _take(entries: Entries, document: Document) -> None:
         entries.findings.append(Finding(path, 1, sentence))
 
 
+def faults(document: Document, error: ValidationError) -> list[Finding]:
+    """Return the faults of a document's value, each on its line and in plain words."""
+    return [_told(document, fault) for fault in error.errors()]
+
+
 def _told(document: Document, fault: ErrorDetails) -> Finding:
-    """Return a validation fault as a finding in plain words."""
     place: Place = tuple(part for part in fault["loc"] if part != "[key]")
     name = ".".join(map(str, place)) or "the file"
     return document.finding(place, f"`{name}` {_words(fault)}")

@@ -11,7 +11,7 @@ from kernel.errors import Reason, Refusal
 from kernel.names import Pointer
 
 MAX_ITEMS = 10_000
-_Tree: TypeAlias = "dict[str, _Tree]"
+_Tree: TypeAlias = dict[str, "_Tree"]
 
 
 class _Absent(Enum):

@@ -142,7 +142,7 @@ class DecisionPoint:
 def _released(question: Question, decision: Decision) -> frozenset[Pointer]:
     facts = question.facts
     asked = frozenset(facts.ask.fields)
-    released = asked & facts.agreed.keys() & question.granted & frozenset(decision.fields)
+    released = asked & frozenset(facts.agreed) & question.granted & frozenset(decision.fields)
     required = {field for field in asked if not facts.agreed.get(field, False)}
     if not released or not required <= released:
         raise _refusal(

@@ -14,8 +14,8 @@ from crypto.keys import KeyRing
 from crypto.sign import sign_receipt
 from gateway.bundle import Bundle
 from gateway.catalogue import Catalogue
-from gateway.engines import PreparedEngine, engine_for
 from gateway.control import Control, InForce, activate
+from gateway.engines import PreparedEngine, engine_for
 from gateway.pdp import DecisionPoint
 from gateway.receipts import Place, located
 from gateway.settings import BadSettings, Mode, Settings

@@ -18,8 +18,9 @@ class Authenticator:
         self._proofs = proofs
 
     def __call__(self, credentials: Credentials, scope: Scope | None) -> Caller:
-        """Return the proven caller, with this scope where one is named, or raise `Refusal`: `token.…` first, then
-        `dpop.…`, then `scope.insufficient`; `state.unavailable`, `ledger.unavailable`."""
+        """Return the proven caller, with this scope where one is named, or raise `Refusal`:
+        `token.…` first, then `dpop.…`, then `scope.insufficient`; `state.unavailable` and
+        `ledger.unavailable` when nobody can know."""
         text = _access_token(credentials.authorization)
         token = self._tokens.verify(text)
         client, epoch = self._active(token)

@@ -81,7 +81,8 @@ class Proofs:
         if claims.get("htm") != method:
             raise invalid("its 'htm' is not the method of this request")
         url = claims.get("htu")
-        if not isinstance(url, str) or target(url) != target(self._base + path):
+        asked = target(self._base + path)
+        if asked is None or not isinstance(url, str) or target(url) != asked:
             raise invalid("its 'htu' is not the URL of this request")
 
     def _made_at(self, claims: Mapping[str, Json]) -> int:

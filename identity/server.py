@@ -159,8 +159,6 @@ class OAuthViews:
         except OAuth2Error as error:
             return self._server.handle_error_response(None, error)  # type: ignore[no-any-return]
         except Refusal as refusal:
-            if refusal.reason not in _UNAVAILABLE:
-                raise
             unavailable = refused("temporarily_unavailable", _plain(refusal.detail), 503)
             return self._server.handle_error_response(None, unavailable)  # type: ignore[no-any-return]
         return answer

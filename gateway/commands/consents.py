@@ -3,6 +3,8 @@
 import click
 import orjson
 
+from audit.model import Activity
+from audit.person import activity as activity_of
 from consent.model import Acknowledgement, Act, Choice, Kind, Means, Person, Record
 from consent.rows import grants
 from gateway.commands.opening import No, opened, plainly
@@ -136,7 +138,8 @@ def activity(subject: str, agreement: str | None, **_: str | None) -> None:
     Example: python -m gateway consents activity --subject resident-number:RN-0000000
     """
     with opened() as rooms:
-        for event in rooms.activity(_person(rooms, subject).ref):
+        ref = _person(rooms, subject).ref
+        for event in activity_of(rooms.database.read(), rooms.root, ref):
             if agreement in {None, event.header.get("agreement")}:
                 _print(_event(event))
 
@@ -152,9 +155,7 @@ def _agreement(rooms: Rooms, name: str) -> Agreement:
     if found is None:
         raise click.BadParameter("there is no agreement of that name", param_hint="--agreement")
     if found.basis is not Basis.CONSENT:
-        raise No(
-            "That agreement rests on a law, not on consent: the person can object, not agree."
-        )
+        raise No("That agreement rests on a law, not on consent: the person can object, not agree.")
     return found
 
 
@@ -201,6 +202,15 @@ def _described(record: Record, uses: int) -> dict[str, Json]:
         "valid_until": rfc3339(record.valid_until),
         "use_limit": record.use_limit,
         "uses": uses,
+    }
+
+
+def _event(event: Activity) -> dict[str, Json]:
+    return {
+        "number": event.number,
+        "index": event.index,
+        **event.header,
+        "disclosures": event.disclosures,
     }
 
 

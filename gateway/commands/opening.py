@@ -10,16 +10,28 @@ import click
 from audit.model import BadLedger
 from crypto.keyfile import KeyRefused
 from gateway.bundle import BadBundle
-from gateway.catalogue import CatalogueError
+from gateway.engine_opa import BadOpaUrl
+from gateway.finding import PolicyError
+from gateway.opa_command import OpaFailed
 from gateway.rooms import Rooms
 from gateway.rooms import opened as open_with
 from gateway.settings import BadSettings, Settings
 from kernel.errors import Refusal
+from kernel.migrations import BadSchema
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
-PLAIN = (BadBundle, BadLedger, BadSettings, CatalogueError, KeyRefused)
+PLAIN = (
+    BadBundle,
+    BadLedger,
+    BadOpaUrl,
+    BadSchema,
+    BadSettings,
+    KeyRefused,
+    OpaFailed,
+    PolicyError,
+)
 """What a start can stumble over; each text is written for the operator."""
 
 

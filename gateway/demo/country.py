@@ -18,7 +18,7 @@ from gateway.terms import terms_of
 from identity.model import Scope
 from kernel.canonical import Json, canonical
 from kernel.chance import SystemChance
-from kernel.names import AgencyId, ClientId, Subject
+from kernel.names import AgencyId, ClientId, ServiceId, Subject
 
 SEED = "causeway"
 SCHEME = "resident-number"
@@ -56,7 +56,7 @@ class Country:
     sources: Residents
     agreements: tuple[Agreement, ...]
     agencies: tuple[AgencyId, ...]
-    held: Mapping[str, int]
+    held: Mapping[ServiceId, int]
     """How many fields each service could tell."""
 
     @property

@@ -1,0 +1,63 @@
+"""Ledger: export the log, and verify a log with nothing but its files."""
+
+from pathlib import Path
+
+import click
+
+from audit import verify as verifier
+from audit.export import Occupied, export
+from gateway.commands.opening import No, opened, plainly
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.group()
+def audit() -> None:
+    """The ledger.
+
+    \b
+    Example: python -m gateway audit export var/log
+    """
+
+
+@audit.command("export")
+@click.argument("directory", type=_FILE)
+@plainly
+def export_(directory: Path) -> None:
+    """Write the whole log as static files (C2SP tlog-tiles), the checkpoint last.
+
+    \b
+    Example: python -m gateway audit export var/log
+    """
+    with opened() as rooms:
+        try:
+            tree = export(rooms.database.read(), directory, rooms.signer)
+        except Occupied as error:
+            raise No(str(error)) from error
+        click.echo(f"exported {tree.size} entries to {directory}")
+
+
+@audit.command()
+@click.option("--dir", "directory", type=_FILE, help="An exported log.")
+@click.option("--url", help="A log served over HTTP in the layout of an export.")
+@click.option("--vkey", type=_FILE, help="The log's verifier key; else the log's own is taken.")
+@click.option("--receipt", "receipts", type=_FILE, multiple=True, help="A receipt to look for.")
+@click.option("--keys", type=_FILE, help="JWKS that signs receipts, to check their signatures.")
+@plainly
+def verify(
+    directory: Path | None,
+    url: str | None,
+    vkey: Path | None,
+    receipts: tuple[Path, ...],
+    keys: Path | None,
+) -> None:
+    """Verify a log, and that it still contains what the receipts saw: no settings, no database.
+
+    The last line is `ok size=N root=…`, or `bad index=N what=…` with exit 1.
+
+    \b
+    Example: python -m gateway audit verify --dir var/log --receipt family.receipt
+    """
+    if (directory is None) == (url is None):
+        raise click.UsageError("Name the log with --dir or with --url.")
+    raise SystemExit(verifier.main(directory, url, vkey, list(receipts), keys))

@@ -1,0 +1,166 @@
+"""A ledger on a directory of its own, and entries to put into it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from audit.checkpoint import Signer
+from audit.disclosures import RootKey
+from audit.ledger import Ledger, Limits
+from audit.writer import Keys
+from kernel.canonical import Json
+from kernel.chance import SystemChance
+from kernel.clock import Clock, Deadline, Micros, SystemClock
+from kernel.database import Database
+from kernel.entry import Concerned, Entry, EntryType
+from kernel.migrations import migrate
+from kernel.names import Subject, SubjectRef
+
+ORIGIN = "gateway.example/audit/1"
+REVISION = "a" * 64
+POLICY = "b" * 64
+START = Micros(1_795_000_000_123_456)
+
+
+class Counting:
+    """Chance that is the same every time, for golden data."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def bits(self, size: int) -> bytes:
+        text = b""
+        while len(text) < size:
+            text += sha256(self._count.to_bytes(8, "big")).digest()
+            self._count += 1
+        return text[:size]
+
+    def identifier(self, prefix: str) -> str:
+        return f"{prefix}_{self.bits(16).hex()[:26]}"
+
+
+class Set(SystemClock):
+    """A clock whose wall time is set by the test."""
+
+    def __init__(self, at: int = START) -> None:
+        self.at = at
+
+    def now(self) -> Micros:
+        return Micros(self.at)
+
+
+@dataclass
+class Stage:
+    """Where one log lives; it can be opened, closed and opened again."""
+
+    directory: Path
+    clock: Clock = field(default_factory=SystemClock)
+    limits: Limits = field(default_factory=Limits)
+    keys: Keys = field(
+        default_factory=lambda: Keys(
+            Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"k" * 32)),
+            RootKey("k1", b"r" * 32),
+        )
+    )
+
+    @property
+    def path(self) -> Path:
+        return self.directory / "gateway.db"
+
+    @property
+    def guard(self) -> Path:
+        return self.directory / "guard"
+
+    def database(self) -> Database:
+        database = Database(self.path)
+        migrate(database, Deadline.within(20, self.clock))
+        return database
+
+    def ledger(self, database: Database) -> Ledger:
+        return Ledger(database, self.guard, self.keys, self.clock, SystemChance(), self.limits)
+
+    def open(self) -> "Opened":
+        database = self.database()
+        try:
+            return Opened(database, self.ledger(database).open(), self.clock)
+        except BaseException:
+            database.close(Deadline.within(20, self.clock))
+            raise
+
+
+@dataclass
+class Opened:
+    """An open log; a context manager that closes it in order."""
+
+    database: Database
+    ledger: Ledger
+    clock: Clock
+
+    def __enter__(self) -> "Opened":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.database.close(Deadline.within(20, self.clock))
+
+
+def person(n: int) -> Concerned:
+    return Concerned(SubjectRef(f"{n:032x}"), Subject("resident-number", f"RN-{n:07d}"))
+
+
+def exchange(kind: str, name: str, consent: str | None = "co_1", **more: str) -> Mapping[str, Json]:
+    header: dict[str, Json] = {
+        "exchange": name,
+        "consumer": "family-benefits",
+        "provider": "population",
+        "service": "population/residents",
+        "agreement": "family-allowance",
+        "agreement_revision": REVISION,
+        "purpose": "family-allowance",
+        "basis": "consent",
+        "policy": POLICY,
+    }
+    if kind == "decision":
+        header["decision"] = "permit"
+    if consent is not None:
+        header["consent"] = consent
+    return header | more
+
+
+def decision(name: str, *people: Concerned, **more: object) -> Entry:
+    disclosures: dict[str, Json] = {"actor": {"user": "clerk-4471"}, "input": {"asked": [name]}}
+    header = exchange("decision", name)
+    return Entry(EntryType.EXCHANGE_DECISION, header, disclosures, people, **more)
+
+
+def release(name: str, *people: Concerned, **more: object) -> Entry:
+    disclosures: dict[str, Json] = {"response": {"fields": ["/name/family"]}}
+    return Entry(
+        EntryType.EXCHANGE_RELEASE, exchange("release", name), disclosures, people, **more
+    )
+
+
+def refusal(name: str, *people: Concerned) -> Entry:
+    header = {"exchange": name, "consumer": "family-benefits", "decision": "deny"}
+    return Entry(EntryType.EXCHANGE_REFUSAL, header, {"response": {"reason": "no"}}, people)
+
+
+def consent(kind: EntryType, name: str, *people: Concerned, **more: object) -> Entry:
+    header = {"consent": name, "agreement": "family-allowance", "agreement_revision": REVISION}
+    return Entry(kind, header, {"actor": {"method": "counter"}}, people, **more)
+
+
+def activated(digit: str = "b") -> Entry:
+    return Entry(EntryType.POLICY_ACTIVATED, {"policy": digit * 64}, control=True)
+
+
+def environment() -> dict[str, str]:
+    """Return the environment for a process of ours that runs from the root of the project."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
