@@ -1,7 +1,9 @@
 """Base64url without padding, one spelling per value (RFC 7515 §2, RFC 4648 §3.5)."""
 
-import binascii
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error, a2b_base64, b2a_base64
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_", b"+/")
 
 
 class BadBase64(ValueError):
@@ -10,17 +12,17 @@ class BadBase64(ValueError):
 
 def encode(value: bytes) -> str:
     """Return the base64url text of the bytes, without padding."""
-    return urlsafe_b64encode(value).rstrip(b"=").decode("ascii")
+    return b2a_base64(value, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
 
 
 def decode(text: str) -> bytes:
     """Return the bytes, or raise `BadBase64`: padding, foreign characters, or stray last bits."""
     try:
-        raw = text.encode("ascii")
-        value = urlsafe_b64decode(raw + b"=" * (-len(raw) % 4))
-    except (UnicodeEncodeError, binascii.Error):
+        padded = text.encode("ascii").translate(_FROM_URL) + b"=" * (-len(text) % 4)
+        value = a2b_base64(padded)
+    except (UnicodeEncodeError, Error):
         raise BadBase64("the text is not base64url") from None
     # The decoder skips foreign characters and ignores stray bits; only the exact spelling returns.
-    if urlsafe_b64encode(value).rstrip(b"=") != raw:
+    if encode(value) != text:
         raise BadBase64("the text is not base64url in its one spelling")
     return value

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -64,11 +65,9 @@ class PublicKey:
     algorithms: frozenset[str]
     members: Mapping[str, str]
     """The required members alone (`kty`, `crv`, `x` …): the input of the thumbprint."""
+    thumbprint: str
+    """SHA-256, base64url (RFC 7638)."""
     jose: ECKey | OKPKey | RSAKey = field(repr=False)
-
-    def thumbprint(self) -> str:
-        """Return the RFC 7638 SHA-256 thumbprint, base64url."""
-        return self.jose.thumbprint()
 
     def registered(self) -> dict[str, str]:
         """Return the JWK as we keep it: public members, `use`, and `kid` where there is one."""
@@ -87,7 +86,8 @@ def public_key(jwk: Json, use: Use) -> PublicKey:
     if allowed is None:
         raise BadKey(f"this kind of key is not accepted for use '{use.value}'")
     _check_purpose(jwk, use, allowed)
-    return PublicKey(_kid(jwk), use, allowed, members, _imported(members))
+    key, thumbprint = _imported(tuple(members.items()))
+    return PublicKey(_kid(jwk), use, allowed, members, thumbprint, key)
 
 
 def key_set(jwks: Json, max_keys: int = 8) -> tuple[PublicKey, ...]:
@@ -166,19 +166,25 @@ def _kid(jwk: Mapping[str, Json]) -> str | None:
     return kid
 
 
-def _imported(members: dict[str, str]) -> ECKey | OKPKey | RSAKey:
-    """Return joserfc's key; importing checks that an EC point lies on its curve."""
-    if members.get("crv") == "Ed25519":
-        _refuse_small_order(base64url.decode(members["x"]))
+@lru_cache(maxsize=1024)
+def _imported(members: tuple[tuple[str, str], ...]) -> tuple[ECKey | OKPKey | RSAKey, str]:
+    """Return joserfc's key and its thumbprint; importing checks that an EC point lies on its curve.
+
+    A client proves itself with the same key again and again; the last keys are remembered.
+    """
+    named: dict[str, str | list[str]] = dict(members)
+    kind, curve = dict(members)["kty"], named.get("crv")
+    if curve == "Ed25519":
+        _refuse_small_order(base64url.decode(dict(members)["x"]))
     try:
-        key = _KINDS[members["kty"]].import_key(dict(members))
-        if members.get("crv") == "X25519":
+        key = _KINDS[kind].import_key(named)
+        if curve == "X25519":
             # A low-order point makes every shared secret zero: the exchange then raises.
-            point = X25519PublicKey.from_public_bytes(base64url.decode(members["x"]))
+            point = X25519PublicKey.from_public_bytes(base64url.decode(dict(members)["x"]))
             X25519PrivateKey.from_private_bytes(b"\x01" * _POINT).exchange(point)
+        return key, key.thumbprint()
     except (JoseError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         raise BadKey("the key's numbers do not make a valid key") from None
-    return key
 
 
 def _refuse_small_order(point: bytes) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from gateway.finding import Finding
+from gateway.policy_cycles import Rules
 from gateway.rego_tokens import Module, Reference, modules
 from kernel.canonical import MAX_SAFE_INTEGER
 
@@ -47,9 +48,12 @@ def lint(rules: Mapping[str, str]) -> list[Finding]:
     for path, module in parsed.items():
         heads.setdefault(package_of(path), set()).update(module.heads)
     findings: list[Finding] = []
+    cycles = Rules()
     for path, module in parsed.items():
         findings += _words(path, module)
         findings += _references(path, module, heads)
+        cycles.add(path, package_of(path), module)
+    findings += cycles.cycles()
     if ENTRYPOINT in rules and "decision" not in heads["exchange"]:
         findings.append(Finding(ENTRYPOINT, 1, "the rule `decision` is missing"))
     return sorted(set(findings))

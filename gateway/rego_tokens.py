@@ -36,6 +36,8 @@ class Reference:
     called: bool
     open_ended: bool
     """Whether a bracket follows whose content is only known when the rule is evaluated."""
+    first: bool
+    """Whether it begins a line, as a rule's name does."""
     before: str
     """The word in front of it."""
 
@@ -89,6 +91,7 @@ class Module:
                 line=token.line,
                 called=self._sign(after) == "(",
                 open_ended=self._sign(after) == "[",
+                first=token.first,
                 before=self.tokens[place - 1].text if place else "",
             )
             place = after

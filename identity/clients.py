@@ -75,7 +75,7 @@ class Clients:
             disclosures={
                 "request": {
                     "scopes": names,
-                    "keys": [{"use": key.use.value, "jkt": key.thumbprint()} for key in keys],
+                    "keys": [{"use": key.use.value, "jkt": key.thumbprint} for key in keys],
                 }
             },
             control=True,

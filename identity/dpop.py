@@ -65,7 +65,7 @@ class Proofs:
         self._check_target(claims, method, path)
         if token is not None:
             _check_hash(claims, token)
-        return Proof(key.thumbprint(), _jti(claims), self._made_at(claims))
+        return Proof(key.thumbprint, _jti(claims), self._made_at(claims))
 
     def spend(self, proof: Proof) -> None:
         """Return once for each proof; raise `dpop.replayed` ever after, `state.unavailable` when

@@ -28,7 +28,7 @@ def play(state: Path, port: int, *, leave: bool, say: Say) -> None:
     )
     signal.signal(signal.SIGTERM, lambda _, __: sys.exit(0))
     try:
-        processes.start(_programs(country))
+        processes.start(programs(country))
         write_document(place.state / "demo.json", document(country, processes.pids()))
         Story(country, say).tell()
         if not leave:
@@ -40,7 +40,8 @@ def play(state: Path, port: int, *, leave: bool, say: Say) -> None:
         processes.stop()
 
 
-def _programs(country: Country) -> list[Program]:
+def programs(country: Country) -> list[Program]:
+    """Return what runs beside the story: the sources that are processes, and the gateway."""
     place, sources = country.place, country.sources
     tax = [
         "gateway.demo_sources.tax",

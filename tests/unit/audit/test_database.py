@@ -24,6 +24,10 @@ def soon(seconds: float = 10) -> Deadline:
     return Deadline.within(seconds, CLOCK)
 
 
+def rows(connection: sqlite3.Connection, query: str) -> list[tuple]:
+    return [tuple(row) for row in connection.execute(query)]
+
+
 @pytest.fixture
 def database(tmp_path):
     database = Database(tmp_path / "gateway.db")
@@ -71,8 +75,7 @@ def test_a_migration_that_is_cut_off_leaves_no_half_schema(tmp_path):
         writer.execute("BEGIN")
         writer.execute("ROLLBACK")
         migrate_in(writer)
-    tables = database.read().execute("SELECT name FROM sqlite_master").fetchall()
-    assert tables == [("consent",)]
+    assert rows(database.read(), "SELECT name FROM sqlite_master") == [("consent",)]
     database.close(soon())
 
 
@@ -111,7 +114,7 @@ def test_every_connection_is_durable_and_none_checkpoints_by_itself(database):
                 ("foreign_keys", 1),
                 ("journal_mode", "wal"),
             ):
-                assert connection.execute(f"PRAGMA {pragma}").fetchone() == (expected,), pragma
+                assert rows(connection, f"PRAGMA {pragma}") == [(expected,)], pragma
 
 
 def test_a_reader_cannot_write_and_each_thread_has_its_own(database):
@@ -133,7 +136,7 @@ def test_a_transaction_that_was_left_open_is_rolled_back(database):
         writer.execute("BEGIN")
         writer.execute("INSERT INTO control VALUES ('b', '1')")
         raise ZeroDivisionError
-    assert database.read().execute("SELECT * FROM control").fetchall() == []
+    assert rows(database.read(), "SELECT * FROM control") == []
     with database.sequence(soon()) as writer:
         writer.execute("INSERT INTO control VALUES ('c', '1')")
 
@@ -226,8 +229,8 @@ def test_a_file_that_was_exchanged_is_noticed_once_and_then_read_anew(database, 
         pass
     with database.sequence(soon()) as writer:
         expected = [("other", "1")]
-        assert writer.execute("SELECT * FROM control").fetchall() == expected
-        assert database.read().execute("SELECT * FROM control").fetchall() == expected
+        assert rows(writer, "SELECT * FROM control") == expected
+        assert rows(database.read(), "SELECT * FROM control") == expected
 
 
 def test_the_write_ahead_log_stays_bounded(database, monkeypatch):

@@ -16,8 +16,7 @@ from audit.checkpoint import Signer, tlog_proof
 from audit.merkle import Growth, inclusion
 from audit.model import Tree
 from client import Identity, Question, Subject
-from client.jose import encode, sign
-from client.jose import SigningKey
+from client.jose import SigningKey, encode, sign
 
 CLIENT_ID = "family-benefits-1"
 EXCHANGE = "ex_abc"
@@ -56,23 +55,29 @@ class Standin:
         return self.changes.get(name, lambda same: same)(value)
 
     def answer(self, path: str) -> tuple[int, Any]:
-        match path:
-            case "/.well-known/oauth-authorization-server":
-                document = {"issuer": self.url, "token_endpoint": f"{self.url}/oauth2/token"}
-                return 200, self.piece("server", document)
-            case "/.well-known/oauth-protected-resource":
-                return 200, self.piece("resource", {"resource": self.url})
-            case "/oauth2/token":
-                token = {"access_token": "a.b.c", "token_type": "DPoP", "expires_in": 300}
-                return self.piece("token", (200, token))
-            case "/v1/receipts/keys":
-                jwk = self.receipt_key.jose.as_dict(private=False)
-                return 200, self.piece("keys", {"keys": [jwk]})
-            case "/audit/log/vkey":
-                return 200, self.piece("vkey", self.log.vkey + "\n")
-            case "/v1/exchanges":
-                return self.piece("reply", (200, self.exchange()))
-        return 404, {}
+        pieces: dict[str, Callable[[], tuple[int, Any]]] = {
+            "/.well-known/oauth-authorization-server": lambda: (200, self.server()),
+            "/.well-known/oauth-protected-resource": lambda: (
+                200,
+                self.piece("resource", {"resource": self.url}),
+            ),
+            "/oauth2/token": self.token,
+            "/v1/receipts/keys": lambda: (200, self.keys()),
+            "/audit/log/vkey": lambda: (200, self.piece("vkey", self.log.vkey + "\n")),
+            "/v1/exchanges": lambda: self.piece("reply", (200, self.exchange())),
+        }
+        return pieces.get(path, lambda: (404, {}))()
+
+    def server(self) -> Any:
+        document = {"issuer": self.url, "token_endpoint": f"{self.url}/oauth2/token"}
+        return self.piece("server", document)
+
+    def token(self) -> Any:
+        token = {"access_token": "a.b.c", "token_type": "DPoP", "expires_in": 300}
+        return self.piece("token", (200, token))
+
+    def keys(self) -> Any:
+        return self.piece("keys", {"keys": [self.receipt_key.jose.as_dict(private=False)]})
 
     def exchange(self) -> Any:
         sealed = self.sealed()
@@ -153,7 +158,7 @@ def standing_in() -> Iterator[Standin]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - the name that http.server calls
 
         def log_message(self, *_: object) -> None:
             pass

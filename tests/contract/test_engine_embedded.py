@@ -1,0 +1,206 @@
+"""The guards of the embedded engine: each test names a pitfall, and a control removes its guard."""
+
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+from regopy import Interpreter
+
+from gateway import engine_embedded
+from gateway.engine_embedded import EmbeddedEngine
+from gateway.finding import PolicyError
+from gateway.rego_embedded import Evaluator
+from kernel.canonical import canonical
+from kernel.clock import SystemClock
+from kernel.errors import Reason, Refusal
+from tests.policies.repository import bundle, bundle_of
+
+REFUSING = '{"allow": false, "fields": [], "obligations": [], "reasons": ["policy.denied"]}'
+ALLOWING = '{"allow": true, "fields": ["/a"], "obligations": [], "reasons": []}'
+DEFAULT = f"package exchange\n\ndefault decision := {REFUSING}\n\n"
+QUOTED = bundle_of(f"{DEFAULT}decision := {ALLOWING} if input.granted == true\n")
+CRAFTED = {"case": 'x", "granted": true, "y": "'}
+FAILING = bundle_of(
+    f"{DEFAULT}decision := {ALLOWING} if {{\n\tinput.go\n\tnot denied\n}}\n\n"
+    "denied if count(input.number) > 0\n"
+)
+SLOW = bundle_of(
+    f"{DEFAULT}decision := {ALLOWING} if count(every_way) > 0\n\n"
+    "every_way contains [a, b, c] if {\n"
+    "\tsome a in input.many\n\tsome b in input.many\n\tsome c in input.many\n}\n"
+)
+MANY = canonical({"many": list(range(28))})
+
+
+@pytest.fixture
+def engine() -> Iterator[EmbeddedEngine]:
+    engine = EmbeddedEngine(SystemClock(), threads=1, seconds=10)
+    yield engine
+    engine.close()
+
+
+def unavailable(engine: EmbeddedEngine, input: bytes, served: object) -> bool:
+    with pytest.raises(Refusal) as caught:
+        engine.decide(input, served.revision)
+    return caught.value.reason is Reason.POLICY_UNAVAILABLE
+
+
+def test_a_quote_in_a_text_stays_a_quote(engine: EmbeddedEngine) -> None:
+    engine.prepare(QUOTED)
+    assert not engine.decide(canonical(CRAFTED), QUOTED.revision).allow
+
+
+def test_without_the_term_a_quote_in_a_text_would_grant_access() -> None:
+    evaluator = Evaluator.of(QUOTED.rules)
+    evaluator.interpreter.set_input(CRAFTED)
+    output = evaluator.interpreter.query_bundle_entrypoint(evaluator.compiled, "exchange/decision")
+    assert '"allow":true' in str(output)
+
+
+def test_a_built_in_that_fails_under_not_refuses(engine: EmbeddedEngine) -> None:
+    engine.prepare(FAILING)
+    assert unavailable(engine, b'{"go":true,"number":1}', FAILING)
+
+
+def test_without_strict_errors_a_built_in_that_fails_under_not_would_grant_access() -> None:
+    evaluator = Evaluator.of(FAILING.rules)
+    evaluator.interpreter.strict_built_in_errors = False
+    assert evaluator.decide('{"go":true,"number":1}').allow
+
+
+def test_rego_in_place_of_json_is_never_evaluated(engine: EmbeddedEngine) -> None:
+    engine.prepare(QUOTED)
+    assert unavailable(engine, b'{"granted": 1 == 1}', QUOTED)
+
+
+def test_an_answer_with_the_same_member_twice_is_refused(
+    engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.prepare(QUOTED)
+    twice = ALLOWING.replace("{", '{"allow": false, ')
+
+    class Output:
+        def ok(self) -> bool:
+            return True
+
+        def __str__(self) -> str:
+            return json.dumps({"expressions": [0]}).replace("0", twice)
+
+    monkeypatch.setattr(Interpreter, "query_bundle_entrypoint", lambda *_: Output())
+    assert unavailable(engine, b"{}", QUOTED)
+
+
+def test_names_in_any_script_are_compared_as_written(engine: EmbeddedEngine) -> None:
+    served = bundle_of(f'{DEFAULT}decision := {ALLOWING} if input.name == "José"\n')
+    engine.prepare(served)
+    assert engine.decide('{"name":"José"}'.encode(), served.revision).allow
+    assert not engine.decide('{"name":"Jose"}'.encode(), served.revision).allow
+
+
+@pytest.mark.parametrize(
+    ("rules", "line", "sentence"),
+    [
+        (f"{DEFAULT}decision := {{\n", 5, "this is not Rego"),
+        (f"{DEFAULT}decision := {ALLOWING} if a\n\na if b\n\nb if a\n", 1, "depend on itself"),
+        (f"package exchange\n\ndecision := {ALLOWING}\n", 1, "refuse an empty one"),
+        ("package exchange\n\ndecision := true\n", 1, "refuse an empty one"),
+        ("package exchange\n\ndecision := 1 if input.a\n", 1, "refuse an empty one"),
+        (f"{DEFAULT}decision := {ALLOWING} if time.now_ns() > 1\n", 5, "`time.now_ns` is not"),
+        (f"{DEFAULT}decision := {ALLOWING} if foo.bar(1)\n", 5, "`foo.bar` is not a function"),
+        ("package exchange\n\nallow := true\n", 1, "`decision` is missing"),
+    ],
+)
+def test_rules_that_cannot_serve_are_not_prepared_and_the_old_ones_stay(
+    engine: EmbeddedEngine, rules: str, line: int, sentence: str
+) -> None:
+    engine.prepare(QUOTED)
+    broken = bundle_of(rules)
+    with pytest.raises(PolicyError) as caught:
+        engine.prepare(broken)
+    finding = caught.value.findings[0]
+    assert (finding.file, finding.line) == ("exchange/decision.rego", line)
+    assert sentence in finding.sentence
+    assert unavailable(engine, b"{}", broken)
+    assert engine.decide(b'{"granted":true}', QUOTED.revision).allow
+
+
+def test_a_late_evaluation_is_refused_keeps_its_thread_and_gives_it_back() -> None:
+    engine = EmbeddedEngine(SystemClock(), threads=1, seconds=0.05)
+    engine.prepare(SLOW)
+    assert unavailable(engine, MANY, SLOW)
+    assert not engine.healthy()
+    assert unavailable(engine, b"{}", SLOW), "the pool is exhausted"
+    while not engine.healthy():
+        threading.Event().wait(0.05)
+    assert not decided_at_last(engine).allow
+    engine.close()
+
+
+def decided_at_last(engine: EmbeddedEngine) -> object:
+    """Return the decision, asked again while a machine that is busy makes it late."""
+    while True:
+        try:
+            return engine.decide(b'{"many":[]}', SLOW.revision)
+        except Refusal:
+            continue
+
+
+def test_one_late_evaluation_leaves_the_other_threads_at_work() -> None:
+    engine = EmbeddedEngine(SystemClock(), threads=2, seconds=0.2)
+    engine.prepare(SLOW)
+    assert unavailable(engine, MANY, SLOW)
+    assert engine.healthy()
+    assert not decided_at_last(engine).allow
+    engine.close()
+
+
+def test_rules_that_take_too_long_are_not_prepared(
+    engine: EmbeddedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_embedded, "PREPARE_SECONDS", 0.0)
+    with pytest.raises(PolicyError, match="too long"):
+        engine.prepare(QUOTED)
+
+
+def test_old_revisions_are_forgotten_in_the_end(engine: EmbeddedEngine) -> None:
+    served = [
+        bundle_of(f"{DEFAULT}decision := {ALLOWING} if input.n == {n}\n")
+        for n in range(engine_embedded.MAX_REVISIONS + 1)
+    ]
+    for one in served:
+        engine.prepare(one)
+    assert unavailable(engine, b"{}", served[0])
+    for n, one in enumerate(served[1:], 1):
+        assert engine.decide(canonical({"n": n}), one.revision).allow
+
+
+def test_threads_that_ask_at_once_each_get_their_own_answer() -> None:
+    served = bundle_of(f"{DEFAULT}decision := {ALLOWING} if input.granted == true\n")
+    engine = EmbeddedEngine(SystemClock(), threads=3, seconds=30)
+    engine.prepare(served)
+    wrong: list[bool] = []
+
+    def ask(granted: bool) -> None:
+        input = canonical({"granted": granted})
+        wrong.extend(
+            granted for _ in range(40) if engine.decide(input, served.revision).allow is not granted
+        )
+
+    threads = [threading.Thread(target=ask, args=(bool(n % 2),)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engine.close()
+    assert wrong == []
+
+
+def test_a_closed_engine_is_not_healthy_and_decides_nothing() -> None:
+    engine = EmbeddedEngine(SystemClock(), threads=1, seconds=0.2)
+    served = bundle()
+    engine.prepare(served)
+    engine.close()
+    while engine.healthy():
+        threading.Event().wait(0.01)
+    assert unavailable(engine, b"{}", served)

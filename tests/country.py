@@ -1,0 +1,149 @@
+"""A demo country for tests: the real gateway and the real sources, as processes of their own."""
+
+import itertools
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.demo.country import ROOT, STANDING, Country, Place, document, found
+from gateway.demo.play import programs
+from gateway.demo.processes import Processes
+from gateway.demo.state import prepare
+from gateway.demo_sources import Resident
+from tests.agency import Agency
+
+AGREEMENT = "family-allowance"
+SCHEME = "resident-number"
+RESIDENTS = "population/residents"
+INCOME = "tax/income"
+ENROLMENT = "education/enrolment"
+
+
+def free_port() -> int:
+    """Return a port P of loopback such that P and P+2 are free now."""
+    while True:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 2))
+            except OSError:
+                continue
+            return int(port)
+
+
+@dataclass
+class RunningCountry:
+    """The country while it runs; residents are handed out so that tests do not share them."""
+
+    country: Country
+    processes: Processes
+    taken: Iterator[int] = field(default_factory=lambda: itertools.count(2 * STANDING + 1))
+
+    @property
+    def gateway(self) -> str:
+        return self.country.place.gateway
+
+    @property
+    def state(self) -> Path:
+        return self.country.place.state
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return self.country.environ()
+
+    @property
+    def document(self) -> dict:
+        return document(self.country, self.processes.pids())
+
+    @property
+    def agencies(self) -> dict:
+        return self.document["agencies"]
+
+    def resident(self) -> Resident:
+        """Return somebody whom no other test knows, without any consent."""
+        return self.country.sources.people[next(self.taken)]
+
+    def consenting(self, *options: str) -> Resident:
+        """Return somebody whom no other test knows, with a consent given just now."""
+        resident = self.resident()
+        given = self.consents("give", resident, *options)
+        assert given.returncode == 0, given.stderr
+        return resident
+
+    def agency(self, name: str = "family-benefits") -> Agency:
+        """Return an agency's system with its own keys; it speaks raw HTTP."""
+        known = self.agencies[name]
+        keys = [
+            json.loads((self.state / known[part]).read_text())
+            for part in ("client_key", "seal_key")
+        ]
+        return Agency(self.gateway, known["client_id"], *keys)
+
+    def consents(self, act: str, resident: Resident, *options: str) -> subprocess.CompletedProcess:
+        """Run a `consents` command about a resident, as a process of its own."""
+        return self.run(
+            *("gateway", "consents", act, "--agreement", AGREEMENT),
+            *("--subject", f"{SCHEME}:{resident.number}", "--clerk", "c-1", *options),
+        )
+
+    def activity(self, resident: Resident) -> list[dict]:
+        """Return the resident's own list."""
+        told = self.run(
+            *("gateway", "consents", "activity"), *("--subject", f"{SCHEME}:{resident.number}")
+        )
+        assert told.returncode == 0, told.stderr
+        return [json.loads(line) for line in told.stdout.splitlines()]
+
+    def leaves(self, directory: Path) -> list[dict]:
+        """Export the log into a directory, verify it, and return its leaves in order."""
+        for arguments in (("export", str(directory)), ("verify", "--dir", str(directory))):
+            told = self.run("gateway", "audit", *arguments)
+            assert told.returncode == 0, told.stdout + told.stderr
+        return exported_leaves(directory)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Run one of our own commands under this country's settings."""
+        return subprocess.run(
+            [sys.executable, "-m", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+
+def exported_leaves(directory: Path) -> list[dict]:
+    """Return the leaves of an exported log, read by nothing but the format (C2SP tlog-tiles)."""
+    bundles = sorted(
+        (path for path in (directory / "tile" / "entries").rglob("*") if path.is_file()),
+        key=lambda path: path.relative_to(directory).as_posix().replace(".p/", "/"),
+    )
+    leaves = []
+    for path in bundles:
+        raw = path.read_bytes()
+        while raw:
+            size = int.from_bytes(raw[:2], "big")
+            leaves.append(json.loads(raw[2 : 2 + size]))
+            raw = raw[2 + size :]
+    return leaves
+
+
+@contextmanager
+def running(state: Path) -> Iterator[RunningCountry]:
+    """Run a country of its own under a directory, and stop it by its process ids."""
+    place = Place(prepare(state), free_port())
+    country = found(place)
+    processes = Processes(place.state / "logs", lambda name: None)
+    try:
+        processes.start(programs(country))
+        yield RunningCountry(country, processes)
+    finally:
+        processes.stop()
