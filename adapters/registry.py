@@ -16,7 +16,7 @@ KINDS = ("files", "rest", "sql")
 _FORMATS: Mapping[str, type[CsvRead | JsonRead]] = {"csv": CsvRead, "json": JsonRead}
 
 
-def check(kind: str, read: Mapping[str, Json], pointers: Collection[Pointer] = ()) -> None:
+def check(kind: str, read: Mapping[str, Json], pointers: Collection[str] = ()) -> None:
     """Raise `ValueError` with one plain sentence when `read` is not a block for this adapter, or
     does not say where each of these pointers (the service's fields and `subject_at`) is."""
     block = _parse(kind, read)

@@ -148,20 +148,24 @@ class _Walk:
         self._good = 0
 
     def leaves(self) -> Iterator[tuple[int, bytes]]:
-        """Yield the entries of all bundles up to the checkpoint's size."""
+        """Yield the entries up to the checkpoint's size, each with the hash that its tile has."""
         size = self._seen.size
         for n in range(-(-size // TILE)):
             first, width = n * TILE, min(TILE, size - n * TILE)
-            data = self._read("entries", n, width, _MAX_BUNDLE)
+            bundle, exact = self._read("entries", n, width, _MAX_BUNDLE)
+            hashes, _ = self._read(0, n, width, TILE * HASH)
             at = 0
             for index in range(first, first + width):
-                end = at + 2 + int.from_bytes(data[at : at + 2], "big")
-                if at + 2 > len(data) or end > len(data):
+                end = at + 2 + int.from_bytes(bundle[at : at + 2], "big")
+                if at + 2 > len(bundle) or end > len(bundle):
                     raise Bad(index, f"{tile_path('entries', n, width)} ends within the entry")
-                yield index, data[at + 2 : end]
+                leaf, place = bundle[at + 2 : end], (index - first) * HASH
+                if leaf_hash(leaf) != hashes[place : place + HASH]:
+                    raise Bad(index, f"the entry's hash is not the one in {tile_path(0, n, width)}")
+                yield index, leaf
                 at = end
-            if at != len(data) and width == TILE:
-                raise Bad(first + width - 1, f"{tile_path('entries', n)} holds more than 256")
+            if at != len(bundle) and exact:
+                raise Bad(first + width, f"{tile_path('entries', n, width)} holds more entries")
 
     def add(self, index: int, leaf: bytes, members: dict[str, str]) -> None:
         """Take one entry into the tree; raise `Defect` when a receipt knows another."""
@@ -180,7 +184,7 @@ class _Walk:
     def finish(self) -> None:
         """Compare the tiles at the right edge, the root, and receipts of a larger log."""
         for level, (n, hashes) in enumerate(self._levels):
-            if hashes:
+            if hashes and level:
                 self._compare(level, n, hashes)
         if self._root() != self._seen.root:
             raise Bad(self._good, "the entries do not lead to the checkpoint's root")
@@ -195,20 +199,22 @@ class _Walk:
         n, hashes = self._levels[level]
         hashes.append(value)
         if len(hashes) == TILE:
-            self._compare(level, n, hashes)
+            if level:
+                self._compare(level, n, hashes)
             self._levels[level] = (n + 1, [])
             self._push(level + 1, _fold(hashes))
 
     def _compare(self, level: int, n: int, hashes: list[bytes]) -> None:
-        data = self._read(level, n, len(hashes), TILE * HASH)
+        data, _ = self._read(level, n, len(hashes), TILE * HASH)
         name = tile_path(level, n, len(hashes))
         for place, value in enumerate(hashes):
             if data[place * HASH : (place + 1) * HASH] != value:
                 index = (n * TILE + place) * TILE**level
-                raise Bad(index, f"{name} does not hold the hash of the entry, or of its subtree")
+                raise Bad(index, f"{name} does not hold the hash of the tile below")
 
-    def _read(self, level: int | str, n: int, width: int, most: int) -> bytes:
-        """Return a tile; a full one serves where the partial one is gone (C2SP tlog-tiles)."""
+    def _read(self, level: int | str, n: int, width: int, most: int) -> tuple[bytes, bool]:
+        """Return a tile, and whether it is exactly the one asked for: a full one serves where
+        the partial one is gone (C2SP tlog-tiles)."""
         index = n * TILE * (1 if level == "entries" else TILE ** int(level))
         try:
             data = self._source.read(tile_path(level, n, width), most)
@@ -221,7 +227,7 @@ class _Walk:
             raise Bad(index, f"{tile_path(level, n, width)} is missing")
         if exact and level != "entries" and len(data) != width * HASH:
             raise Bad(index, f"{tile_path(level, n, width)} is not {width} hashes long")
-        return data
+        return data, exact
 
     def _root(self) -> bytes:
         right: bytes | None = None

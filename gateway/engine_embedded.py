@@ -5,16 +5,14 @@ from collections.abc import Mapping
 from queue import SimpleQueue
 
 from gateway.bundle import Bundle
-from gateway.decision import unavailable
+from gateway.decision import read_input, unavailable
 from gateway.finding import Finding, PolicyError
 from gateway.model import Decision
 from gateway.policy_lint import ENTRYPOINT, lint
 from gateway.rego_embedded import FAULTS, BadRules, Evaluator
-from kernel.canonical import BadJson, parse
 from kernel.clock import Clock, Deadline
 from kernel.names import Revision
 
-MAX_INPUT = 64 * 1024
 MAX_REVISIONS = 4
 PREPARE_SECONDS = 10.0
 Rules = Mapping[str, str]
@@ -87,8 +85,8 @@ class EmbeddedEngine:
             raise unavailable()
         try:
             # The interpreter would read Rego where JSON is meant; this lets nothing else through.
-            parse(input, max_bytes=MAX_INPUT)
-        except BadJson as error:
+            read_input(input)
+        except ValueError as error:
             raise unavailable() from error
         job = self._run(_Job(revision, rules, input.decode()), self._seconds)
         if job.decision is None:

@@ -7,16 +7,15 @@ from urllib.parse import urlsplit
 from opa_client.opa import OpaClient
 
 from gateway.bundle import Bundle
-from gateway.decision import read_decision, unavailable
+from gateway.decision import read_decision, read_input, unavailable
 from gateway.finding import PolicyError
 from gateway.model import Decision
 from gateway.opa_session import FAULTS, BoundedSession
 from gateway.policy_lint import lint
-from kernel.canonical import Json, parse
+from kernel.canonical import Json
 from kernel.clock import Clock
 from kernel.names import Revision
 
-MAX_INPUT = 64 * 1024
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _QUERY = {"provenance": "true", "strict-builtin-errors": "true"}
 
@@ -31,8 +30,11 @@ class OpaEngine:
 
     def __init__(self, url: str, clock: Clock, seconds: float = 1.0, ca_file: str = "") -> None:
         """Take the address (`https`, or `http` on loopback) and how long an answer may take."""
-        at = urlsplit(url)
-        host = at.hostname or ""
+        try:
+            at = urlsplit(url)
+            host, port = at.hostname or "", at.port or 8181
+        except ValueError:
+            raise BadOpaUrl("the address of OPA cannot be read") from None
         if at.scheme not in {"http", "https"} or not host or at.path not in {"", "/"}:
             raise BadOpaUrl("the address of OPA is a scheme and a host, as in https://opa:8181")
         if at.query or at.fragment or at.username is not None:
@@ -40,7 +42,7 @@ class OpaEngine:
         if at.scheme == "http" and host not in LOOPBACK:
             raise BadOpaUrl("OPA on another host is asked over https: whoever answers, decides")
         self._host = f"[{host}]" if ":" in host else host
-        self._port = at.port or 8181
+        self._port = port
         self._ssl: str | bool = (ca_file or True) if at.scheme == "https" else False
         self._clock = clock
         self._seconds = seconds
@@ -56,7 +58,7 @@ class OpaEngine:
         `policy.unavailable`: undefined, malformed, late, or by another revision."""
         try:
             answer = self._client().query_rule(
-                input_data=parse(input, max_bytes=MAX_INPUT),
+                input_data=read_input(input),
                 package_path="exchange",
                 rule_name="decision",
                 query_params=_QUERY,

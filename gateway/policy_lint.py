@@ -71,6 +71,8 @@ def _words(path: str, module: Module) -> Iterator[Finding]:
     for token in module.tokens:
         if token.kind == "template":
             yield Finding(path, token.line, "template strings are not allowed: use `concat`")
+        if token.kind == "string" and "\\" in token.text:
+            yield Finding(path, token.line, "a text with a backslash is not read alike everywhere")
         if token.kind == "number" and len(token.text) > len(str(MAX_SAFE_INTEGER)) - 1:
             yield Finding(path, token.line, "this number is too large for every engine to agree")
         if token.text in {"with", "as"} and token.kind == "name":

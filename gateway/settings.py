@@ -149,7 +149,8 @@ def _level(value: str) -> str:
 
 
 def _sources(given: _Given) -> dict[str, SourceSettings]:
-    """Return the sources by the catalogue's name: `GATEWAY_SOURCE_<NAME>_URL`, `…_SECRET`, `…_TIMEOUT`."""
+    """Return the sources by the catalogue's name: `GATEWAY_SOURCE_<NAME>_URL` and beside it
+    `…_SECRET` and `…_TIMEOUT`."""
     names = [
         name.removeprefix(SOURCE).removesuffix("_URL")
         for name in given.names(SOURCE)

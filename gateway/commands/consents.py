@@ -48,7 +48,7 @@ def consents() -> None:
 )
 @click.option("--uses", type=click.IntRange(1), help="How often each service may be asked.")
 @plainly
-def give(  # noqa: PLR0913 - one argument an option
+def give(
     agreement: str,
     subject: str,
     method: str,

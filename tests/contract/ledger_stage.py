@@ -142,9 +142,7 @@ def decision(name: str, *people: Concerned, **more: object) -> Entry:
 
 def release(name: str, *people: Concerned, **more: object) -> Entry:
     disclosures: dict[str, Json] = {"response": {"fields": ["/name/family"]}}
-    return Entry(
-        EntryType.EXCHANGE_RELEASE, exchange("release", name), disclosures, people, **more
-    )
+    return Entry(EntryType.EXCHANGE_RELEASE, exchange("release", name), disclosures, people, **more)
 
 
 def refusal(name: str, *people: Concerned) -> Entry:

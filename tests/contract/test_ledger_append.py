@@ -155,7 +155,11 @@ def test_the_second_use_of_a_one_time_row_in_one_batch_sees_the_first(log):
 def test_entries_that_wait_together_share_one_commit(log):
     placed = []
     together(
-        log, [lambda n=n: placed.append(log.ledger.append(stage.decision(f"ex_{n}"))) for n in range(20)]
+        log,
+        [
+            lambda n=n: placed.append(log.ledger.append(stage.decision(f"ex_{n}")))
+            for n in range(20)
+        ],
     )
     assert sorted(each.index for each in placed) == list(range(1, 21))
     assert len({id(each.committed) for each in placed}) < len(placed)
@@ -169,7 +173,8 @@ def test_entries_that_wait_together_share_one_commit(log):
 def test_only_the_entry_that_the_database_cannot_take_fails(log):
     answers = {}
     too_large = Effect(
-        (), lambda rows, moment: [Write(NAME, {"name": "uses", "value": 1 << 70})]  # no INTEGER
+        (),
+        lambda rows, moment: [Write(NAME, {"name": "uses", "value": 1 << 70})],  # no INTEGER
     )
 
     def append(n):
@@ -238,7 +243,7 @@ def test_a_control_entry_outdates_those_behind_it_in_its_own_batch(log):
         first.set()
         answers.append(log.ledger.append(stage.activated()).index)
 
-    together(log, [activate, lambda: first.wait() and threading.Event().wait(0.1) or decide()])
+    together(log, [activate, lambda: (first.wait() and threading.Event().wait(0.1)) or decide()])
     assert answers.count("outdated") + answers.count(1) == 2
 
 

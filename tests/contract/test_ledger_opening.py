@@ -7,13 +7,13 @@ import threading
 from base64 import b64encode
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.checkpoint import Signer
 from audit.guard import Guard, GuardUnreadable
 from audit.ledger import Limits
 from audit.merkle import EMPTY
 from audit.model import BadLedger, Tree
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kernel.entry import EntryType
 from kernel.errors import Reason, Refusal
 from tests.contract import ledger_stage as stage

@@ -6,24 +6,13 @@ from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.country import AGREEMENT, RESIDENTS, SCHEME, RunningCountry
 
-FOREIGN = Path(__file__).parents[1] / "foreign"
-AGREEMENT = "family-allowance"
-SERVICE = "population/residents"
-
-
-@pytest.fixture(scope="session")
-def foreign_client() -> Path:
-    """Return the program, with exactly the packages of its lock file installed."""
-    lock, installed = FOREIGN / "package-lock.json", FOREIGN / "node_modules/.package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(command, cwd=FOREIGN, check=True, capture_output=True, timeout=240)
-    return FOREIGN / "exchange.mjs"
+# `tests/setup` installs its packages, exactly those of its lock file.
+PROGRAM = Path(__file__).parents[1] / "foreign" / "exchange.mjs"
 
 
-def members(country: Any, agency: str, key: str) -> Any:
+def members(country: RunningCountry, agency: str, key: str) -> Any:
     """Return the private JWK of an agency, as `demo.json` leads to it."""
     return json.loads((country.state / country.agencies[agency][key]).read_text("utf-8"))
 
@@ -32,12 +21,10 @@ def decoded(text: str) -> str:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
 
 
-def test_a_foreign_client_completes_the_whole_exchange(country: Any, foreign_client: Path) -> None:
-    [agreement] = [one for one in country.agreements if one["id"] == AGREEMENT]
-    resident = next(one for one in country.residents if AGREEMENT in one["consents"])
-    agency = agreement["agency"]
-    client_id = country.agencies[agency]["client_id"]
-    fields = agreement["services"][SERVICE]
+def test_a_foreign_client_completes_the_whole_exchange(country: RunningCountry) -> None:
+    [agreement] = [one for one in country.document["agreements"] if one["id"] == AGREEMENT]
+    agency, fields = agreement["agency"], agreement["services"][RESIDENTS]
+    client_id, resident = country.agencies[agency]["client_id"], country.consenting()
     told = {
         "gateway": country.gateway,
         "client_id": client_id,
@@ -45,15 +32,15 @@ def test_a_foreign_client_completes_the_whole_exchange(country: Any, foreign_cli
         "seal_key": members(country, agency, "seal_key"),
         "question": {
             "agreement": AGREEMENT,
-            "service": SERVICE,
-            "subject": {"scheme": resident["scheme"], "value": resident["value"]},
+            "service": RESIDENTS,
+            "subject": {"scheme": SCHEME, "value": resident.number},
             "fields": fields,
             "case": "FA-2026-00042",
             "user": "clerk-4471",
         },
     }
     done = subprocess.run(
-        ["node", str(foreign_client)],
+        ["node", str(PROGRAM)],
         input=json.dumps(told).encode(),
         capture_output=True,
         timeout=60,
@@ -69,11 +56,11 @@ def test_a_foreign_client_completes_the_whole_exchange(country: Any, foreign_cli
     assert answer["token_type"] == "dpop"
     assert header["typ"] == "causeway-extract+jwe"
     assert header["cty"] == "application/json"
-    assert decoded(header["apu"]) == country.issuer
+    assert decoded(header["apu"]) == country.gateway
     assert decoded(header["apv"]) == f"{client_id}|{answer['exchange']}"
     assert opened["exchange"] == claims["exchange"] == answer["exchange"]
-    assert opened["service"] == claims["service"] == SERVICE
-    assert opened["record"]["name"]["family"]
+    assert opened["service"] == claims["service"] == RESIDENTS
+    assert opened["record"]["name"]["family"] == resident.family
     assert set(claims["fields"]) == set(fields) - {one["field"] for one in answer["withheld"]}
     assert claims["basis"] == "consent"
     assert claims["log"]["proof"].startswith("c2sp.org/tlog-proof@v1\n")

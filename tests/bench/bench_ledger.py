@@ -1,0 +1,93 @@
+"""Ledger: durable entries per second, by how many callers wait; `python -m tests.bench.bench_ledger`."""
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from audit.ledger import Ledger
+from kernel.effect import Effect, Key, Moment, Rows, Write
+from kernel.entry import Concerned, Entry, EntryType
+from tests.contract import ledger_stage as stage
+
+CALLERS = (1, 16, 64)
+SECONDS = 4.0
+PEOPLE = 1000
+INPUT = {"asked": ["/name/family", "/address/postcode"] * 4, "agreement": {"terms": "x" * 300}}
+HEADER = dict(stage.exchange("release", "ex_0"))
+
+
+def release(n: int, person: Concerned) -> tuple[Entry, Effect]:
+    """Return a release and its effect, as large as the gateway's: three rows read, two written."""
+    name = f"ex_{n:026d}"
+    use = Key("consent_use", (name,))
+    count = Key("consent_count", (f"co_{n % PEOPLE}", "population/residents"))
+    block = Key("block", (person.ref,))
+
+    def apply(rows: Rows, moment: Moment) -> list[Write]:
+        row = rows[count]
+        uses = 0 if row is None or rows[block] is not None else int(str(row["uses"]))
+        used = {"consent": count.values[0], "agency": "family-benefits", "at": moment.time}
+        used |= {"exchange": name, "service": "population/residents", "index": moment.index}
+        counted = {"consent": count.values[0], "service": count.values[1], "term": 1}
+        return [Write(use, used), Write(count, counted | {"uses": uses + 1})]
+
+    header = HEADER | {"exchange": name, "consent": f"co_{n % PEOPLE}"}
+    disclosures = {
+        "actor": {"client": "family-benefits-1", "user": "clerk-4471"},
+        "request": {"case": "FA-2026-00042", "fields": INPUT["asked"]},
+        "input": INPUT,
+        "response": {"fields": INPUT["asked"], "sealed_sha256": "x" * 43},
+    }
+    entry = Entry(EntryType.EXCHANGE_RELEASE, header, disclosures, (person,), epoch=0)
+    return entry, Effect((use, count, block), apply)
+
+
+def measure(ledger: Ledger, callers: int, seconds: float) -> dict[str, float]:
+    """Append from so many threads in a closed loop, and return rate, CPU and latencies."""
+    people = [stage.person(n) for n in range(PEOPLE)]
+    latencies: list[float] = []
+    first, stop = ledger.size, time.perf_counter() + seconds
+
+    def run(thread: int) -> None:
+        n = first + thread
+        while (start := time.perf_counter()) < stop:
+            ledger.append(*release(n, people[n % PEOPLE]))
+            latencies.append(time.perf_counter() - start)
+            n += callers
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(callers)]
+    cpu, wall = time.process_time(), time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    latencies.sort()
+    count = len(latencies)
+    return {
+        "entries_per_second": round(count / wall),
+        "cpu_us": round(cpu / count * 1e6),
+        "p50_ms": round(latencies[count // 2] * 1e3, 2),
+        "p99_ms": round(latencies[count * 99 // 100] * 1e3, 2),
+        "size": ledger.size,
+    }
+
+
+def main(directory: Path | None = None, seconds: float = SECONDS) -> dict[str, object]:
+    """Print a table and return its figures."""
+    figures: dict[str, object] = {}
+    with TemporaryDirectory(dir=directory) as place, stage.Stage(Path(place)).open() as log:
+        for callers in CALLERS:
+            figures[f"{callers} waiting"] = row = measure(log.ledger, callers, seconds)
+            print(f"{callers:>3} waiting: {json.dumps(row)}")  # noqa: T201 - it is a table
+        files = {path.name: path.stat().st_size for path in Path(place).iterdir() if path.is_file()}
+        figures["bytes_per_entry"] = round(files["gateway.db"] / log.ledger.size)
+        print(f"bytes per entry: {figures['bytes_per_entry']}")  # noqa: T201 - it is a table
+    return figures
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)

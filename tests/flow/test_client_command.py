@@ -1,0 +1,76 @@
+"""`python -m client exchange` against the real gateway and the real sources."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.country import AGREEMENT, ENROLMENT, INCOME, RESIDENTS, SCHEME, RunningCountry
+
+
+def ask(
+    country: RunningCountry, number: str, service: str, *more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command as a clerk of Family Benefits does, without the gateway's settings."""
+    home = country.agencies["family-benefits"]
+    options = {
+        "--gateway": country.gateway,
+        "--client-id": home["client_id"],
+        "--key": str(country.state / home["client_key"]),
+        "--seal-key": str(country.state / home["seal_key"]),
+        "--agreement": AGREEMENT,
+        "--service": service,
+        "--subject": f"{SCHEME}:{number}",
+        "--case": "FA-2026-00042",
+        "--user": "clerk-4471",
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "client", "exchange", *sum(options.items(), ()), *more],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        env={name: value for name, value in os.environ.items() if "GATEWAY" not in name},
+    )
+
+
+def test_the_command_opens_an_answer_of_every_source(country: RunningCountry) -> None:
+    resident = country.consenting()
+    told = {
+        service: json.loads(ask(country, resident.number, service, "--field", field).stdout)
+        for service, field in (
+            (RESIDENTS, "/name/family"),
+            (INCOME, "/income/total"),
+            (ENROLMENT, "/enrolments/*/since"),
+        )
+    }
+    taxes = resident.taxes
+    assert told[RESIDENTS] == {"name": {"family": resident.family}}
+    assert told[INCOME] == {"income": {"total": taxes.employment + taxes.capital}}
+    assert told[ENROLMENT] == {
+        "enrolments": [{"since": one.since.isoformat()} for one in resident.enrolments]
+    }
+
+
+def test_a_kept_receipt_is_what_the_ledgers_verifier_accepts(
+    country: RunningCountry, tmp_path: Path
+) -> None:
+    resident, receipt = country.consenting(), tmp_path / "receipt.jws"
+    kept = ["--receipt", str(receipt), "--vkey", str(tmp_path / "vkey")]
+    done = ask(country, resident.number, RESIDENTS, "--field", "/name/family", *kept)
+    assert (done.returncode, done.stderr) == (0, "")
+    verifier = ["gateway", "audit", "verify", "--vkey", str(tmp_path / "vkey")]
+    country.run("gateway", "audit", "export", str(tmp_path / "log"))
+    done = country.run(*verifier, "--dir", str(tmp_path / "log"), "--receipt", str(receipt))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_refusal_is_said_and_nothing_is_kept(country: RunningCountry, tmp_path: Path) -> None:
+    receipt = tmp_path / "receipt.jws"
+    number = country.resident().number
+    done = ask(country, number, RESIDENTS, "--field", "/name/family", "--receipt", str(receipt))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("subject.not_released: ")
+    assert number not in done.stderr
+    assert not receipt.exists()
