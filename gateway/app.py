@@ -1,5 +1,6 @@
 """App: the composition root; the one place where the rooms are told of each other."""
 
+import atexit
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,50 +69,65 @@ def build(settings: Settings) -> Flask:
     """Return the WSGI application of the settings, with its ledger open and its sweep running."""
     configure(settings.log_level)
     rooms = open_rooms(settings)
+    # Closing the last connection of a SQLite file checkpoints it: that is done under the lock.
+    atexit.register(rooms.close)
     bring_into_force(rooms)
-    app = compose(rooms)
     sweep = Sweep(rooms.database, rooms.ledger, rooms.pseudonyms.open, rooms.clock)
     threading.Thread(target=_sweep, args=(sweep,), name="sweep", daemon=True).start()
-    app.extensions["causeway"] = rooms
-    return app
+    return compose(rooms)
 
 
 def compose(rooms: Rooms) -> Flask:
     """Return the application over opened rooms."""
-    settings, clock, chance = rooms.settings, rooms.clock, rooms.chance
-    store = KeyValue.open(
-        settings.state_dir / "short-lived", clock, boot_id(), rooms.keys.first_use
-    )
-    replay = EmbeddedReplay(store)
-    proofs = Proofs(settings.public_url, replay, clock)
-    tokens = Tokens(settings.public_url, settings.public_url, rooms.keys.token, clock, chance)
-    authenticate = Authenticator(rooms.clients, tokens, proofs)
+    door = front_door(rooms)
     log = Log(rooms.ledger, rooms.signer.name, rooms.signer.vkey)
+    released = ReleasedExchanges(rooms.database, log, rooms.sign)
+    pipeline = pipeline_of(rooms, door.authenticate)
+    metrics = Metrics()
+    agency = AgencyViews(pipeline, door.authenticate, rooms.control, released, log)
+    public = PublicViews(rooms.keys.receipt_jwks, log, metrics, lambda: unready(rooms))
+    front = Front(rooms.settings.public_url, rooms.clock, rooms.chance, metrics, fault)
+    return application(front, _views(door.oauth.by_name(), agency, public))
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """The OAuth front door: who gets a token, and who is let in with it."""
+
+    authenticate: Authenticator
+    oauth: OAuthViews
+
+
+def front_door(rooms: Rooms) -> Door:
+    """Return the front door over opened rooms."""
+    url, clock = rooms.settings.public_url, rooms.clock
+    short_lived = rooms.settings.state_dir / "short-lived"
+    replay = EmbeddedReplay(KeyValue.open(short_lived, clock, boot_id(), rooms.keys.first_use))
+    proofs = Proofs(url, replay, clock)
+    tokens = Tokens(url, url, rooms.keys.token, clock, rooms.chance)
+    assertions = Assertions(url, lambda one: rooms.clients.find(one)[0], replay, clock)
+    checks = Checks(assertions, proofs, tokens, structlog.get_logger().warning)
+    return Door(
+        Authenticator(rooms.clients, tokens, proofs), OAuthViews(checks, rooms.keys.token_jwks())
+    )
+
+
+def pipeline_of(rooms: Rooms, authenticate: Authenticator) -> Pipeline:
+    """Return the pipeline over opened rooms."""
     addresses = {
         name: SourceAddress(name, one.url, one.secret, one.timeout)
-        for name, one in settings.sources.items()
+        for name, one in rooms.settings.sources.items()
     }
-    pipeline = Pipeline(
+    return Pipeline(
         authenticate=authenticate,
         control=rooms.control,
         consents=rooms.consents,
-        journal=Journal(rooms.ledger, rooms.pseudonyms, rooms.sign, chance),
-        fetch=Sources(addresses, clock),
-        seal=lambda extract, to: seal(extract, to, settings.public_url),
-        clock=clock,
+        journal=Journal(rooms.ledger, rooms.pseudonyms, rooms.sign, rooms.chance),
+        fetch=Sources(addresses, rooms.clock),
+        seal=lambda extract, to: seal(extract, to, rooms.settings.public_url),
+        clock=rooms.clock,
         report=fault,
     )
-    released = ReleasedExchanges(rooms.database, log, rooms.sign)
-    assertions = Assertions(
-        settings.public_url, lambda client_id: rooms.clients.find(client_id)[0], replay, clock
-    )
-    warn = structlog.get_logger().warning
-    oauth = OAuthViews(Checks(assertions, proofs, tokens, warn), rooms.keys.token_jwks())
-    metrics = Metrics()
-    agency = AgencyViews(pipeline, authenticate, rooms.control, released, log)
-    public = PublicViews(rooms.keys.receipt_jwks, log, metrics, lambda: unready(rooms))
-    front = Front(settings.public_url, clock, chance, metrics, fault)
-    return application(front, _views(oauth.by_name(), agency, public))
 
 
 def unready(rooms: Rooms) -> list[str]:

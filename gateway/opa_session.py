@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 
 import requests  # noqa: TID251 - opa-python-client stands on it
+from urllib3.exceptions import HTTPError
 
 from kernel.canonical import Json, parse
 from kernel.clock import Clock, Deadline
 
 MAX_ANSWER = 256 * 1024
+CHUNK = 16 * 1024
 OK = 200
 
-FAULTS = (requests.RequestException, ValueError)
+FAULTS = (requests.RequestException, HTTPError, OSError, ValueError)
 """What a question that OPA did not answer raises; the text of such an error goes nowhere."""
 
 
@@ -58,7 +60,8 @@ class BoundedSession:
         with self._session.request(
             method, url, json=json, timeout=timeout, stream=True, allow_redirects=False
         ) as response:
-            for chunk in response.iter_content(16 * 1024):
+            # `read1` returns what is there; `iter_content` waits for a whole chunk, however long.
+            while chunk := response.raw.read1(CHUNK, decode_content=True):
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise ValueError("the answer of OPA is too large")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 PREFIX = "GATEWAY_"
 SOURCE = "SOURCE_"
 MAX_FILE = 64 * 1024
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class BadSettings(ValueError):
@@ -103,9 +104,13 @@ class _Given:
 def _read(name: str, path: Path) -> str:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_FILE).decode("utf-8").strip()
-    except (OSError, UnicodeError):
+            content = file.read(MAX_FILE + 1)
+        text = content.decode("utf-8").strip()
+    except (OSError, ValueError):  # not there, no text, or a path with a NUL
         raise BadSettings(f"{PREFIX}{name}_FILE names a file that cannot be read.") from None
+    if len(content) > MAX_FILE:
+        raise BadSettings(f"{PREFIX}{name}_FILE names a file of more than {MAX_FILE} bytes.")
+    return text
 
 
 def _mode(value: str) -> Mode:
@@ -116,18 +121,29 @@ def _mode(value: str) -> Mode:
 
 
 def _public_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/"):
+    try:
+        parts = urlsplit(value)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.scheme not in {"http", "https"} or parts.path.strip("/"):
         raise BadSettings("GATEWAY_PUBLIC_URL is a scheme and a host, as in https://gateway.gov.")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise BadSettings("GATEWAY_PUBLIC_URL has no user, query or fragment.")
+    if parts.scheme == "http" and host not in LOOPBACK:
+        # RFC 6749 §3.2: a token endpoint wants TLS; Authlib answers `insecure_transport` without.
+        raise BadSettings(
+            "GATEWAY_PUBLIC_URL is https, except on 127.0.0.1, [::1] and localhost: over plain "
+            "http the token endpoint refuses everybody."
+        )
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _database(value: str) -> Path:
-    if not value.startswith("sqlite:///"):
+    path = value.removeprefix("sqlite:///")
+    if path in {"", value}:
         raise BadSettings("GATEWAY_DATABASE_URL is sqlite:///PATH; no other database serves yet.")
-    return Path(value.removeprefix("sqlite:///"))
+    return Path(path)
 
 
 def _key(value: str) -> bytes | None:
@@ -151,18 +167,18 @@ def _level(value: str) -> str:
 def _sources(given: _Given) -> dict[str, SourceSettings]:
     """Return the sources by the catalogue's name: `GATEWAY_SOURCE_<NAME>_URL` and beside it
     `…_SECRET` and `…_TIMEOUT`."""
-    names = [
-        name.removeprefix(SOURCE).removesuffix("_URL")
+    names = {
+        name.removeprefix(SOURCE).removesuffix("_FILE").removesuffix("_URL")
         for name in given.names(SOURCE)
-        if name.endswith("_URL")
-    ]
+        if name.endswith(("_URL", "_URL_FILE"))
+    }
     return {
         name.lower().replace("_", "-"): SourceSettings(
             url=given.take(f"{SOURCE}{name}_URL", ""),
             secret=given.take(f"{SOURCE}{name}_SECRET", "") or None,
             timeout=_seconds(name, given.take(f"{SOURCE}{name}_TIMEOUT", "3")),
         )
-        for name in names
+        for name in sorted(names)
     }
 
 

@@ -6,13 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
 import adapters.drop
 import adapters.json_file
 from adapters.base import Source
+from adapters.csv_file import CsvFormat
+from adapters.drop import Content
 from adapters.registry import build
 from kernel.errors import Exact, Reason, Refusal
 from tests.contract.asking import ask, refusal
@@ -118,6 +120,26 @@ def test_something_else_than_a_file_is_never_waited_for(plain: Source, tmp_path:
     (tmp_path / "people.csv").unlink()
     (tmp_path / "people.csv").mkdir()
     assert refusal(plain, "/a").reason in {Reason.SOURCE_BAD_ANSWER, Reason.SOURCE_UNAVAILABLE}
+
+
+def test_a_file_that_takes_long_to_index_is_a_timeout_and_then_there(
+    plain: Source, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, indexed = threading.Event(), []
+    content = CsvFormat.content
+
+    def late(form: CsvFormat, file: BinaryIO) -> Content:
+        assert ready.wait(20)
+        indexed.append(1)
+        return content(form, file)
+
+    monkeypatch.setattr(CsvFormat, "content", late)
+    put("number,a,b\nRN-1,x,y\n")
+    for _ in range(2):
+        assert refusal(plain, "/a", seconds=0.1).reason is Reason.SOURCE_TIMEOUT
+    ready.set()
+    assert ask(plain, "/a")["a"] == "x"
+    assert indexed == [1]
 
 
 def test_each_record_comes_whole_from_one_state_of_a_file_that_is_replaced_all_the_time(

@@ -1,16 +1,14 @@
 """`python -m client`: what it prints, keeps, says and returns."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from joserfc.jwk import ECKey
 
+from client.__main__ import main
 from tests.unit.client.standin import RECORD, Standin, standing_in
 
 pytestmark = pytest.mark.enable_socket
@@ -20,6 +18,9 @@ class Ran(NamedTuple):
     status: int
     out: str
     err: str
+
+
+Run = Callable[..., Ran]
 
 
 @pytest.fixture
@@ -46,26 +47,30 @@ def asking(gateway: Standin, tmp_path: Path) -> dict[str, list[str]]:
     }
 
 
-def run(*arguments: str) -> Ran:
-    done = subprocess.run(
-        [sys.executable, "-m", "client", *arguments],
-        capture_output=True,
-        timeout=60,
-        check=False,
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
-    )
-    return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+@pytest.fixture
+def run(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Run the command in this process; the flow tests run it as one of its own."""
+
+    def run(*arguments: str) -> Ran:
+        try:
+            status = main(arguments)
+        except SystemExit as ended:
+            status = int(str(ended.code))
+        printed = capfdbinary.readouterr()
+        return Ran(status, printed.out.decode(), printed.err.decode())
+
+    return run
 
 
-def exchange(asking: dict[str, list[str]]) -> Ran:
+def exchange(run: Run, asking: dict[str, list[str]]) -> Ran:
     pairs = [(option, value) for option, values in asking.items() for value in values]
     return run("exchange", *(part for pair in pairs for part in pair))
 
 
 def test_an_exchange_prints_the_record_and_keeps_the_receipt(
-    asking: dict[str, list[str]], tmp_path: Path
+    run: Run, asking: dict[str, list[str]], tmp_path: Path
 ) -> None:
-    ran = exchange(asking)
+    ran = exchange(run, asking)
     assert ran.status == 0
     assert json.loads(ran.out) == RECORD
     assert "Şen" in ran.out
@@ -75,21 +80,21 @@ def test_an_exchange_prints_the_record_and_keeps_the_receipt(
 
 
 def test_the_logs_key_is_taken_once_and_demanded_afterwards(
-    asking: dict[str, list[str]], gateway: Standin, tmp_path: Path
+    run: Run, asking: dict[str, list[str]], gateway: Standin, tmp_path: Path
 ) -> None:
     asking["--vkey"] = [str(tmp_path / "vkey")]
-    assert exchange(asking).status == 0
+    assert exchange(run, asking).status == 0
     assert (tmp_path / "vkey").read_text() == gateway.log.vkey + "\n"
     gateway.log = Standin().log
-    ran = exchange(asking)
+    ran = exchange(run, asking)
     assert (ran.status, ran.out) == (1, "")
     assert ran.err == "The receipt's checkpoint is not signed by this log's key.\n"
 
 
 def test_a_kept_receipt_is_checked_without_a_gateway(
-    asking: dict[str, list[str]], gateway: Standin, tmp_path: Path
+    run: Run, asking: dict[str, list[str]], gateway: Standin, tmp_path: Path
 ) -> None:
-    exchange(asking)
+    exchange(run, asking)
     kept = {"receipt": tmp_path / "receipt.jws", "keys": tmp_path / "keys", "vkey": tmp_path / "v"}
     kept["keys"].write_text(json.dumps(gateway.keys()))
     kept["vkey"].write_text(gateway.log.vkey)
@@ -105,18 +110,18 @@ def test_a_kept_receipt_is_checked_without_a_gateway(
 
 
 def test_a_refusal_prints_reason_and_detail_as_one_sentence_that_no_terminal_obeys(
-    asking: dict[str, list[str]], gateway: Standin
+    run: Run, asking: dict[str, list[str]], gateway: Standin
 ) -> None:
     problem = {"reason": "field.not_agreed", "detail": "No \x1b[31m/phone\nhere."}
     gateway.changes["reply"] = lambda _: (403, problem)
-    assert exchange(asking) == (1, "", "field.not_agreed: No [31m/phonehere.\n")
+    assert exchange(run, asking) == (1, "", "field.not_agreed: No [31m/phonehere.\n")
 
 
 def test_nothing_is_printed_or_kept_when_the_evidence_does_not_hold(
-    asking: dict[str, list[str]], gateway: Standin, tmp_path: Path
+    run: Run, asking: dict[str, list[str]], gateway: Standin, tmp_path: Path
 ) -> None:
     gateway.changes["claims"] = lambda old: {**old, "sealed_sha256": "A" * 43}
-    ran = exchange(asking)
+    ran = exchange(run, asking)
     assert ran == (1, "", "The receipt speaks of another sealed text.\n")
     assert not (tmp_path / "receipt.jws").exists()
 
@@ -135,10 +140,10 @@ def test_nothing_is_printed_or_kept_when_the_evidence_does_not_hold(
     ],
 )
 def test_a_wrong_option_is_named_and_nothing_is_asked(
-    asking: dict[str, list[str]], gateway: Standin, option: str, value: str, said: str
+    run: Run, asking: dict[str, list[str]], gateway: Standin, option: str, value: str, said: str
 ) -> None:
     asking[option] = [value]
-    ran = exchange(asking)
+    ran = exchange(run, asking)
     assert (ran.status, ran.out) == (2, "")
     assert said in ran.err
     assert ran.err.count("\n") == 1
@@ -148,7 +153,7 @@ def test_a_wrong_option_is_named_and_nothing_is_asked(
 @pytest.mark.parametrize(
     "arguments", [[], ["no-such-command"], ["exchange"], ["exchange", "--none"]]
 )
-def test_a_wrong_call_is_one_sentence(arguments: list[str]) -> None:
+def test_a_wrong_call_is_one_sentence(run: Run, arguments: list[str]) -> None:
     ran = run(*arguments)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.count("\n") == 1
@@ -156,7 +161,7 @@ def test_a_wrong_call_is_one_sentence(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", ["exchange", "verify-receipt"])
-def test_help_has_an_example(command: str) -> None:
+def test_help_has_an_example(run: Run, command: str) -> None:
     ran = run(command, "--help")
     assert ran.status == 0
     assert f"python -m client {command}" in ran.out
@@ -176,12 +181,12 @@ def test_help_has_an_example(command: str) -> None:
 )
 @pytest.mark.parametrize("option", ["--key", "--seal-key"])
 def test_a_key_file_that_holds_none_is_refused_without_its_text(
-    asking: dict[str, list[str]], tmp_path: Path, content: str, option: str
+    run: Run, asking: dict[str, list[str]], tmp_path: Path, content: str, option: str
 ) -> None:
     file = tmp_path / "bad.jwk.json"
     file.write_text(content)
     asking[option] = [str(file)]
-    ran = exchange(asking)
+    ran = exchange(run, asking)
     assert (ran.status, ran.out) == (2, "")
     assert ran.err.count("\n") == 1
     assert '"d"' not in ran.err

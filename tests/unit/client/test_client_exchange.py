@@ -106,6 +106,20 @@ def test_an_answer_that_is_no_gateways_is_none(gateway: Standin, reply: tuple[in
         client_of(gateway).exchange(QUESTION)
 
 
+def test_an_unusable_token_endpoint_is_unreachable(gateway: Standin) -> None:
+    gateway.changes["token"] = lambda _: (500, "oops")
+    with pytest.raises(Unreachable, match="500"):
+        client_of(gateway).exchange(QUESTION)
+
+
+def test_an_answer_without_end_is_cut_off(
+    gateway: Standin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("client.transport.MAX_ANSWER", 2000)
+    with pytest.raises(Unreachable, match="more than 2000 bytes"):
+        client_of(gateway).exchange(QUESTION)
+
+
 def test_a_refused_token_says_why(gateway: Standin) -> None:
     gateway.changes["token"] = lambda _: (401, {"error": "invalid_client"})
     with pytest.raises(Refused, match="invalid_client"):

@@ -62,6 +62,7 @@ def test_a_known_key_whose_signature_fails_spoils_the_note() -> None:
         "nonsense",
         LOG.vkey.replace("log.example", "other.example"),
         LOG.vkey[:-4] + "AAA=",
+        LOG.vkey[:-4],
         LOG.vkey.replace("+A", "+B", 1),
         LOG.vkey + "\n" + LOG.vkey,
         LOG.vkey.rpartition("+")[0] + "+" + b64encode(b"\x01" + b"x" * 31).decode(),
