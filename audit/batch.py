@@ -157,8 +157,8 @@ class Batch:
 
     def _change(self, key: Key, row: Row) -> None:
         sql = TABLES[key.table]
-        values = tuple(row[name] for name in sql.columns)
-        if len(row) != len(values) or key.values != tuple(row[name] for name in sql.keys):
+        values = tuple(map(row.__getitem__, sql.columns))
+        if len(row) != len(values) or key.values != sql.key_of(values):
             raise ValueError(f"a row of {key.table} is written whole, and under its own key")
         self._rows[key] = row
         self.changed.setdefault(key.table, {})[key] = values
@@ -185,17 +185,7 @@ class Batch:
     def _number(self, person: Concerned, index: int) -> tuple[int, int | None, bytes]:
         """Give the person's list its next number, and a secret to somebody seen first."""
         key = Key("person", (person.ref,))
-        match self._rows[key]:
-            case None:
-                number, previous, secret = 0, None, self._chance.bits(SECRET)
-            case {
-                "number": int(number),
-                "last": (int() | None) as previous,
-                "secret": bytes(secret),
-            }:
-                pass
-            case _:
-                raise BadLedger("a row of the person table is not as the ledger wrote it")
+        number, previous, secret = _listed(self._rows[key]) or (0, None, self._chance.bits(SECRET))
         row: Row = {"ref": person.ref, "secret": secret, "number": number + 1, "last": index}
         self._change(key, row)
         return number + 1, previous, secret
@@ -204,4 +194,14 @@ class Batch:
         self, place: Place, number: int | None, secret: bytes, nonce: bytes, shown: Iterable[str]
     ) -> None:
         sealed = seal(self._root_key, secret, place, nonce, tuple(shown))
-        self.bodies.append(Body(place.index, place.person, number, sealed))
+        self.bodies.append(Body(place.entry, place.person, number, sealed))
+
+
+def _listed(row: Row | None) -> tuple[int, int | None, bytes] | None:
+    """Return number, last entry and secret of somebody whom the ledger knows."""
+    if row is None:
+        return None
+    number, last, secret = row["number"], row["last"], row["secret"]
+    if isinstance(number, int) and isinstance(last, int | None) and isinstance(secret, bytes):
+        return number, last, secret
+    raise BadLedger("a row of the person table is not as the ledger wrote it")

@@ -1,7 +1,9 @@
 """Disclosures at rest: one ciphertext per person concerned, under a key that can be destroyed."""
 
+import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from hashlib import sha256
+from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -20,58 +22,59 @@ class Unreadable(Exception):
     """The sealed disclosures do not open: another key, another place, or altered."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class RootKey:
     """The key from which every disclosure key is derived, and its id (at most 32 characters)."""
 
-    id: str
-    key: bytes
+    __slots__ = ("_expand", "id")
 
-    def __post_init__(self) -> None:
-        """Refuse a key of the wrong size, and an id that does not fit."""
-        if len(self.key) != SECRET or not self.id.isascii() or not 1 <= len(self.id) <= SECRET:
+    def __init__(self, id: str, key: bytes) -> None:
+        """Refuse a key of the wrong size and an id that does not fit; extract once (RFC 5869)."""
+        if len(key) != SECRET or not id.isascii() or not 1 <= len(id) <= SECRET:
             raise ValueError("a disclosure root key is 32 bytes with an ASCII id of 1 to 32")
+        self.id = id
+        self._expand = hmac.new(HKDF.extract(SHA256(), None, key), digestmod=sha256)
+
+    @property
+    def mark(self) -> bytes:
+        """Return what stands before everything that is sealed under this key."""
+        return bytes((_VERSION, len(self.id))) + self.id.encode("ascii")
+
+    def derive(self, secret: bytes) -> bytes:
+        """Return HKDF-Expand (RFC 5869 §2.3) for a person's secret, or for the ledger itself."""
+        mac = self._expand.copy()
+        mac.update((_PERSON + secret if secret else _LEDGER) + b"\x01")
+        return mac.digest()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Place:
+class Place(NamedTuple):
     """To whom and where sealed disclosures belong; bound into the ciphertext."""
 
     origin: str
-    index: int
+    entry: int
     person: str
 
     def bound(self) -> bytes:
         """Return the additional authenticated data."""
-        return f"{self.origin}\n{self.index}\n{self.person}".encode()
+        return f"{self.origin}\n{self.entry}\n{self.person}".encode()
 
 
 def seal(
     root: RootKey, secret: bytes, place: Place, nonce: bytes, disclosures: Sequence[str]
 ) -> bytes:
     """Return the disclosures under AES-256-GCM; `secret` is the person's, empty for the ledger."""
-    key = AESGCM(_derive(root, secret))
     text = "~".join(disclosures).encode("ascii")
-    name = root.id.encode("ascii")
-    head = bytes((_VERSION, len(name))) + name
-    return head + nonce + key.encrypt(nonce, text, head + place.bound())
+    sealed = AESGCM(root.derive(secret)).encrypt(nonce, text, root.mark + place.bound())
+    return root.mark + nonce + sealed
 
 
 def unseal(root: RootKey, secret: bytes, place: Place, sealed: bytes) -> list[str]:
     """Return the disclosures, or raise `Unreadable`."""
-    name = root.id.encode("ascii")
-    head = bytes((_VERSION, len(name))) + name
+    head = root.mark
     if not sealed.startswith(head):
         raise Unreadable("the disclosures are sealed under another root key")
     nonce, text = sealed[len(head) : len(head) + NONCE], sealed[len(head) + NONCE :]
     try:
-        plain = AESGCM(_derive(root, secret)).decrypt(nonce, text, head + place.bound())
+        plain = AESGCM(root.derive(secret)).decrypt(nonce, text, head + place.bound())
     except (InvalidTag, ValueError):
         raise Unreadable("the sealed disclosures do not open") from None
     return plain.decode("ascii").split("~")
-
-
-def _derive(root: RootKey, secret: bytes) -> bytes:
-    """Return HKDF-SHA256 (RFC 5869) of the root key, salted with the person's secret."""
-    info = _PERSON if secret else _LEDGER
-    return HKDF(algorithm=SHA256(), length=SECRET, salt=secret, info=info).derive(root.key)

@@ -102,9 +102,11 @@ class Growth:
 
     def extend(self, hashes: Iterable[bytes]) -> None:
         """Add leaf hashes at the right."""
+        size = self.size
         for value in hashes:
-            self._known[self.size, self.size + 1] = value
+            self._known[size, size + 1] = value
             self.hashes.append(value)
+            size += 1
 
     def subtree(self, start: int, end: int) -> bytes:
         """Return MTH(D[start:end]); `KeyError` when it lies inside what was there before."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kernel.canonical import Json
 from kernel.clock import Micros
@@ -12,10 +13,6 @@ SHARD = 1
 
 class BadLedger(Exception):
     """The ledger cannot be trusted, so it does not open; the message says what was found."""
-
-
-class StorageFailed(Exception):
-    """The disk did not do what it was asked; what was being written is not in the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +36,10 @@ class Tree:
     root: bytes
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Body:
+class Body(NamedTuple):
     """One sealed set of disclosures: for one person, or for nobody in particular."""
 
-    index: int
+    entry: int
     person: str
     number: int | None
     sealed: bytes

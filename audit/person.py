@@ -54,11 +54,11 @@ def _open(root: RootKey, secret: bytes, place: Place, found: tuple[int, bytes, b
     try:
         texts = unseal(root, secret, place, sealed)
     except Unreadable as error:
-        raise BadLedger(f"the disclosures of entry {place.index} do not open: {error}") from error
+        raise BadLedger(f"the disclosures of entry {place.entry} do not open: {error}") from error
     disclosures: dict[str, Json] = {}
     for text in texts:
         if not isinstance(digests, list) or digest(text) not in digests:
-            raise BadLedger(f"a disclosure of entry {place.index} is not the one in its leaf")
+            raise BadLedger(f"a disclosure of entry {place.entry} is not the one in its leaf")
         _, name, value = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         disclosures[name] = value
-    return Activity(number, place.index, header, disclosures)
+    return Activity(number, place.entry, header, disclosures)

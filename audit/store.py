@@ -5,9 +5,10 @@ Statements take a power of two of rows, so that a few prepared ones serve batche
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
+from operator import itemgetter
 
 from sqlalchemy import Table
 
@@ -26,13 +27,14 @@ OWN = frozenset(name for name in metadata.tables if name.startswith("ledger_")) 
 class Statements:
     """The SQL of one table: rows by key, and rows written whole."""
 
-    __slots__ = ("_insert", "_keys", "_match", "_name", "_update", "columns", "keys")
+    __slots__ = ("_insert", "_keys", "_match", "_name", "_update", "columns", "key_of", "keys")
 
     def __init__(self, table: Table) -> None:
         """Precompute the parts that do not depend on the number of rows."""
         self.columns = tuple(column.name for column in table.columns)
         self.keys = tuple(column.name for column in table.primary_key.columns)
         names = ", ".join(f'"{name}"' for name in self.columns)
+        self.key_of = _picker([self.columns.index(name) for name in self.keys])
         self._name = table.name
         self._keys = ", ".join(f'"{name}"' for name in self.keys)
         self._match = " AND ".join(f't."{name}" = k."{name}"' for name in self.keys)
@@ -64,6 +66,13 @@ class Statements:
         return ",".join(["(" + ",".join("?" * width) + ")"] * count)
 
 
+def _picker(places: Sequence[int]) -> Callable[[Sequence[Value]], tuple[Value, ...]]:
+    if len(places) == 1:  # itemgetter would return the value bare
+        place = places[0]
+        return lambda row: (row[place],)
+    return itemgetter(*places)
+
+
 TABLES: Mapping[str, Statements] = {
     name: Statements(table) for name, table in metadata.tables.items()
 }
@@ -86,8 +95,7 @@ def load(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[Key, Row |
             for row in connection.execute(
                 sql.select(count), list(chain.from_iterable(part))
             ).fetchall():
-                members = dict(zip(sql.columns, row, strict=True))
-                found[Key(table, tuple(members[name] for name in sql.keys))] = members
+                found[Key(table, sql.key_of(row))] = dict(zip(sql.columns, row, strict=True))
     return found
 
 

@@ -141,9 +141,8 @@ class Writer:
         head = batch.after()
         for table, rows in batch.changed.items():
             store.write(connection, table, list(rows.values()), replace=True)
-        bodies = [(body.index, body.person, body.number, body.sealed) for body in batch.bodies]
         store.write(connection, "ledger_leaf", batch.leaves, replace=False)
-        store.write(connection, "ledger_body", bodies, replace=False)
+        store.write(connection, "ledger_body", batch.bodies, replace=False)
         store.write(connection, "ledger_tile", batch.tiles(), replace=False)
         restrictions = [(restriction.index,) for restriction in batch.restrictions]
         store.write(connection, "ledger_restriction", restrictions, replace=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from consent.effects import Event, acted
-from consent.model import Act, Kind, Record, State
+from consent.model import Act, Declined, Kind, Record, State
 from consent.rows import grants, slot_key
 from consent.rules import FINAL, check, following
 from kernel.canonical import Json
@@ -28,6 +28,8 @@ def written(act: Act, seen: Record | None, fresh: ConsentId) -> tuple[Entry, Eff
 
     `seen` is the person's current record; `fresh` names the new one where the act makes one.
     """
+    if (act.choice is not None) is not (act.kind is Kind.GIVE):
+        raise Declined("To give is to choose facts; nothing else takes a choice.")
     if act.choice is not None:
         check(act.choice, act.terms)
     state = following(seen.state if seen else None, act.kind)

@@ -15,8 +15,6 @@ from kernel.errors import Exact
 from kernel.names import Revision
 
 MAX_VALID_DAYS = 3660
-
-
 FINAL = frozenset({State.WITHDRAWN})
 
 _NEXT = {
@@ -86,8 +84,9 @@ def check(choice: Choice, terms: Terms) -> None:
     if beyond := sorted(choice.granted - terms.offered):
         service, pointer = beyond[0]
         raise Declined(f"The agreement does not offer {service}#{pointer}.")
-    if not 1 <= choice.valid_days <= min(terms.max_valid_days, MAX_VALID_DAYS):
-        raise Declined(f"The agreement allows 1 to {terms.max_valid_days} days.")
+    longest = min(terms.max_valid_days, MAX_VALID_DAYS)
+    if not 1 <= choice.valid_days <= longest:
+        raise Declined(f"The agreement allows 1 to {longest} days.")
     if choice.uses is not None and choice.uses < 1:
         raise Declined("A use limit is at least 1.")
     if terms.max_uses is not None and (choice.uses is None or choice.uses > terms.max_uses):

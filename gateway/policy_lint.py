@@ -4,6 +4,7 @@ A rule sees the input and the other rules, calls the built-ins that both engines
 and nothing else: no clock, no chance, no network, no environment, no data beside the input.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -39,6 +40,9 @@ _BANNED = {
     "upper": "the embedded engine changes ASCII letters only",
 }
 _KEYWORDS = frozenset({"else", "every", "if", "in", "not", "some"})
+_KNOWN = _KEYWORDS | frozenset(
+    {"_", "contains", "data", "default", "false", "import", "input", "null", "package", "true"}
+)
 
 
 def lint(rules: Mapping[str, str]) -> list[Finding]:
@@ -52,6 +56,7 @@ def lint(rules: Mapping[str, str]) -> list[Finding]:
     for path, module in parsed.items():
         findings += _words(path, module)
         findings += _references(path, module, heads)
+        findings += _strangers(path, module, heads[package_of(path)])
         cycles.add(path, package_of(path), module)
     findings += cycles.cycles()
     if ENTRYPOINT in rules and "decision" not in heads["exchange"]:
@@ -96,6 +101,18 @@ def _references(path: str, module: Module, heads: Mapping[str, set[str]]) -> Ite
             sentence = _used(reference, aliases, heads, heads[package])
         if sentence is not None:
             yield Finding(path, reference.line, sentence)
+
+
+def _strangers(path: str, module: Module, local: set[str]) -> Iterator[Finding]:
+    """Yield names that stand in a file once: a variable is bound in one place and used in another,
+    so that is a typo. Under `not`, the embedded engine would take it for a yes."""
+    names = [r for r in module.references() if r.before not in {"package", "import", "as"}]
+    times = Counter(reference.parts[0] for reference in names)
+    known = _KNOWN | local | {r.parts[-1] for r in module.references() if r.before == "import"}
+    for reference in names:
+        first = reference.parts[0]
+        if times[first] == 1 and first not in known and not reference.called:
+            yield Finding(path, reference.line, f"`{first}` is nothing here: is it a typo?")
 
 
 def _declared(reference: Reference, package: str) -> str | None:

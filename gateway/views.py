@@ -89,7 +89,8 @@ class AgencyViews:
 
     def proof(self, index: str) -> Response:
         """GET /audit/log/proof/{index}: for a party to that entry, or with `audit.entries`."""
-        if not (index.isascii() and index.isdigit() and len(index) <= MAX_INDEX_DIGITS):
+        plain = index.isascii() and index.isdigit() and len(index) <= MAX_INDEX_DIGITS
+        if not plain or index != str(int(index)):  # a path has one spelling
             raise Refusal(Reason.REQUEST_NOT_FOUND, "An entry has a number.")
         caller = self.authenticate(credentials(), None)
         header = self.log.header(int(index))

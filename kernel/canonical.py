@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from math import isinf
 from typing import NoReturn, TypeAlias
 
 import orjson
@@ -25,7 +26,7 @@ def canonical(value: Json) -> bytes:
 
 def parse(text: bytes, *, max_bytes: int, max_depth: int = 16) -> Json:
     """Return the value of one JSON text, or raise `BadJson`: too large, too deep, not UTF-8,
-    duplicate members, lone surrogates, NaN, or an integer that JSON readers disagree on."""
+    duplicate members, lone surrogates, NaN, or a number that JSON readers disagree on."""
     if len(text) > max_bytes:
         raise BadJson(f"the JSON text is larger than {max_bytes} bytes")
     if _depth(text, max_depth) > max_depth:
@@ -36,6 +37,7 @@ def parse(text: bytes, *, max_bytes: int, max_depth: int = 16) -> Json:
             object_pairs_hook=_unique,
             parse_constant=_constant,
             parse_int=_integer,
+            parse_float=_number,
         )
         if b"\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -77,4 +79,10 @@ def _constant(_: str) -> NoReturn:
 def _integer(digits: str) -> int:
     if len(digits) > len("-9007199254740991") or abs(value := int(digits)) > MAX_SAFE_INTEGER:
         raise BadJson("an integer is beyond 2^53-1")
+    return value
+
+
+def _number(digits: str) -> float:
+    if isinf(value := float(digits)):
+        raise BadJson("a number is too large")
     return value

@@ -22,7 +22,7 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 2000",
 )
-_CHECKPOINT_ROWS = 8 * 1024
+_CHECKPOINT_ROWS = 32 * 1024
 _TRUNCATE_BYTES = 64 * 1024 * 1024
 _STATEMENTS = 512
 

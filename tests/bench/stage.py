@@ -1,0 +1,90 @@
+"""The stage of the benchmarks: a country's rooms in this process, people, and made credentials."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from consent.model import Act, Choice, Kind, Means, Person
+from gateway.app import Door, front_door, pipeline_of
+from gateway.ask import Posted
+from gateway.demo.country import SCHEME, Country, Place, found
+from gateway.demo.state import prepare
+from gateway.demo_sources import check_digit
+from gateway.pipeline import Pipeline
+from gateway.rooms import Rooms, opened
+from gateway.settings import Settings
+from gateway.terms import terms_of
+from identity.model import Credentials
+from kernel.names import AgreementId, Subject
+from tests.agency import Agency
+from tests.country import AGREEMENT, free_port
+
+PATH = "/v1/exchanges"
+
+
+@dataclass
+class Stage:
+    """The gateway's rooms without its server."""
+
+    country: Country
+    rooms: Rooms
+    door: Door
+    pipeline: Pipeline
+    agency: Agency
+    token: str
+
+    def credentials(self) -> Credentials:
+        """Return fresh credentials; making the proof is the caller's cost, not the gateway's."""
+        proof = self.agency.proof("POST", PATH, self.token)
+        return Credentials("POST", PATH, (f"DPoP {self.token}",), (proof,))
+
+    def posted(self, number: str, service: str, fields: list[str]) -> Posted:
+        """Return a request as it was posted."""
+        body = {
+            "agreement": AGREEMENT,
+            "service": service,
+            "subject": {"scheme": SCHEME, "value": number},
+            "fields": fields,
+            "case": "FA-2026-00042",
+            "user": "clerk-4471",
+        }
+        return Posted(json.dumps(body).encode(), "application/json", "", False, False)
+
+    def person(self, number: str) -> Person:
+        """Return somebody by number, who need not be in any register."""
+        subject = Subject(SCHEME, number)
+        return Person(
+            subject, self.rooms.pseudonyms.ref(subject), self.rooms.pseudonyms.seal(subject)
+        )
+
+    def consent(self, number: str) -> None:
+        """Give somebody's consent to all that the family allowance offers."""
+        agreement = self.rooms.control.now().agreements[AgreementId(AGREEMENT)]
+        terms = terms_of(agreement)
+        choice = Choice(terms.offered, terms.max_valid_days, terms.max_uses)
+        self.rooms.consents.carry_out(
+            Act(Kind.GIVE, self.person(number), terms, Means("counter", "c-1"), choice)
+        )
+
+
+@contextmanager
+def staged(directory: Path) -> Iterator[Stage]:
+    """Open a country's rooms in this process."""
+    country = found(Place(prepare(directory), free_port()))
+    home = country.place.state / "agencies" / "family-benefits"
+    keys = [json.loads((home / f"{name}.jwk.json").read_text()) for name in ("client", "seal")]
+    agency = Agency(country.place.gateway, "family-benefits-1", *keys)
+    with opened(Settings.parse(country.settings)) as rooms:
+        door = front_door(rooms)
+        client, _ = rooms.clients.find("family-benefits-1")
+        jkt = agency.proof_key.thumbprint()
+        token = door.authenticate._tokens.issue(client, client.scopes, jkt)
+        yield Stage(country, rooms, door, pipeline_of(rooms, door.authenticate), agency, token)
+
+
+def number_of(place: int) -> str:
+    """Return a well-formed resident number."""
+    six = f"{place:06d}"
+    return f"RN-{six}{check_digit(six)}"

@@ -1,0 +1,84 @@
+"""A country whose tax office and policies are the tests' own; all the rest of it is real."""
+
+import itertools
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gateway.demo.country import ROOT, STANDING, Place, found
+from gateway.demo.play import programs
+from gateway.demo.processes import Processes
+from gateway.demo.state import prepare
+from kernel.clock import Deadline, SystemClock
+from kernel.filelock import FileLock
+from tests.country import RunningCountry, free_port
+from tests.flow.office import Office
+
+Leaf = dict[str, Any]
+
+
+@dataclass
+class WatchedCountry(RunningCountry):
+    """A running country whose ledger a test may read while something happens."""
+
+    office: Office = field(default_factory=Office)
+    standing: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def consented(self) -> Any:
+        """Return somebody whom no other test knows, who consented to all before the start."""
+        place = next(self.standing)
+        assert place <= STANDING, "every standing consent is taken"
+        return self.country.sources.people[place]
+
+    @property
+    def database(self) -> Path:
+        url = self.country.settings["GATEWAY_DATABASE_URL"]
+        return Path(url.removeprefix("sqlite:///"))
+
+    def committed(self) -> list[Leaf]:
+        """Return the leaves that are committed now, as another process sees them."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as ledger:
+            rows = ledger.execute('SELECT leaf FROM ledger_leaf ORDER BY "index"').fetchall()
+        return [json.loads(leaf) for (leaf,) in rows]
+
+    def trail(self, exchange: str) -> list[str]:
+        """Return the types of an exchange's entries, in order."""
+        return [leaf["type"] for leaf in self.committed() if leaf.get("exchange") == exchange]
+
+    @contextmanager
+    def no_writing(self) -> Iterator[None]:
+        """Hold the right to write, so that the gateway cannot commit anything."""
+        lock = FileLock(self.database)
+        try:
+            with lock.held(Deadline.within(10, SystemClock())):
+                yield
+        finally:
+            lock.close()
+
+
+@contextmanager
+def watched_country(state: Path, office: Office, **settings: str) -> Iterator[WatchedCountry]:
+    """Run a country with a tax office of the tests' own, under further settings."""
+    place = Place(prepare(state), free_port())
+    country = found(place)
+    more = {"GATEWAY_SOURCE_TAX_URL": office.url, **settings}
+    country = replace(country, settings={**country.settings, **more})
+    processes = Processes(place.state / "logs", lambda name: None)
+    try:
+        processes.start([one for one in programs(country) if one.name == "gateway"])
+        yield WatchedCountry(country, processes, office=office)
+    finally:
+        processes.stop()
+
+
+def policies(directory: Path, files: dict[str, str]) -> str:
+    """Copy the policies into a directory, with some files written otherwise; return its path."""
+    shutil.copytree(ROOT / "policies", directory)
+    for path, text in files.items():
+        (directory / path).write_text(text, encoding="utf-8")
+    return str(directory)
