@@ -169,7 +169,7 @@ class Ledger:
                 jobs = self._drain(first) if again is None else list(again)
                 if jobs:
                     self._writer.commit(connection, jobs)
-                elif first is None:
+                else:
                     self._writer.keep(connection)
             self._fault = None
         except Exception as caught:  # noqa: BLE001 - every caller is answered, whatever happens

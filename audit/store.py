@@ -1,7 +1,7 @@
 """Tables of the ledger: a whole batch read and written in one statement per table.
 
 The SQL is plain and fixed per table, since SQLAlchemy built per call costs ten times the driver.
-Statements take a power of two of rows, so that a few prepared ones serve batches of any size.
+Statements come in few sizes, so that prepared ones serve batches of any size, two at a time.
 """
 
 import sqlite3
@@ -19,6 +19,7 @@ from kernel.effect import Key, Row, Value
 from kernel.tables import metadata
 
 _MOST = 128
+_FINE = 16
 _HASH = 32
 OWN = frozenset(name for name in metadata.tables if name.startswith("ledger_")) | {"person"}
 """Tables that only the ledger itself writes."""
@@ -90,7 +91,7 @@ def load(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[Key, Row |
             raise ValueError(f"a key of {table} has {len(sql.keys)} values")
         for start in range(0, len(rows), _MOST):
             part = rows[start : start + _MOST]
-            count = 1 << (len(part) - 1).bit_length()
+            count = len(part) if len(part) <= _FINE else -(-len(part) // _FINE) * _FINE
             part += [part[-1]] * (count - len(part))
             for row in connection.execute(
                 sql.select(count), list(chain.from_iterable(part))
@@ -106,11 +107,12 @@ def write(
     *,
     replace: bool,
 ) -> None:
-    """Write rows, each in its table's column order: one statement for every power of two."""
+    """Write rows, each in its table's column order: two statements for up to 128 of them."""
     sql = TABLES[table]
     start = 0
     while start < len(rows):
-        count = min(_MOST, 1 << ((len(rows) - start).bit_length() - 1))
+        left = min(_MOST, len(rows) - start)
+        count = left if left <= _FINE else left - left % _FINE
         part = rows[start : start + count]
         connection.execute(
             sql.write(count, replace=replace), tuple(chain.from_iterable(part))

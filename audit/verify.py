@@ -58,7 +58,7 @@ def main(
     """Verify one log, print the verdict as the last line, and return 0 (good), 1 (bad) or 2."""
     try:
         question = Question(
-            None if vkey is None else vkey.read_text(encoding="utf-8"),
+            None if vkey is None else _head(vkey, _MAX_KEY).decode(),
             [(path.name, _head(path, verify_receipt.MAX_RECEIPT)) for path in receipts],
             None if jwks is None else _head(jwks, _MAX_JWKS),
         )

@@ -7,6 +7,7 @@ from consent.model import Record, Stale
 from consent.rows import (
     block_key,
     count_key,
+    integer,
     record_key,
     record_of,
     record_writes,
@@ -61,8 +62,7 @@ def _counted(
     if row is None:
         raise about_the_person(Exact.CONSENT_ABSENT)
     record = record_of(row)
-    uses = count["uses"] if count and count["term"] == record.term else 0
-    spent = uses if isinstance(uses, int) else 0
+    spent = integer(count["uses"]) if count and count["term"] == record.term else 0
     found = finding(record, spent, release.revision, moment.time)
     if (reason := exact(found.state)) is not None:
         raise about_the_person(reason)

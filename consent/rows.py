@@ -58,12 +58,12 @@ def record_of(row: Mapping[str, Value]) -> Record:
             for service, fields in held.items()
             for field in fields
         ),
-        valid_from=Micros(_integer(row["valid_from"])),
-        valid_until=Micros(_integer(row["valid_until"])),
-        use_limit=None if limit is None else _integer(limit),
-        term=_integer(row["term"]),
-        epoch=_integer(row["epoch"]),
-        since=Micros(_integer(row["since"])),
+        valid_from=Micros(integer(row["valid_from"])),
+        valid_until=Micros(integer(row["valid_until"])),
+        use_limit=None if limit is None else integer(limit),
+        term=integer(row["term"]),
+        epoch=integer(row["epoch"]),
+        since=Micros(integer(row["since"])),
         identifier=identifier if isinstance(identifier, bytes) else b"",
     )
 
@@ -99,7 +99,8 @@ def record_writes(record: Record) -> tuple[Write, Write]:
     )
 
 
-def _integer(value: Value) -> int:
+def integer(value: Value) -> int:
+    """Return the number that a row holds; a row that holds none is refused, not guessed."""
     if not isinstance(value, int):
         raise TypeError("a consent row holds text where a number belongs")
     return value

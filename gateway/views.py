@@ -34,7 +34,8 @@ class AgencyViews:
         posted = Posted(
             body=request.get_data(cache=False),
             content_type=request.headers.get("Content-Type", ""),
-            content_encoding=request.headers.get("Content-Encoding", ""),
+            # The server gives a header that is not ASCII as an empty one.
+            content_encoding=request.headers.get("Content-Encoding", "identity") or "unreadable",
             query=bool(request.query_string),
             idempotency_key="Idempotency-Key" in request.headers,
         )

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.wrappers import Response
 
 from gateway.ask import MAX_BODY
+from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.problems import problem, status_of
 from gateway.routes import View, register
@@ -59,7 +60,18 @@ def application(front: Front, views: Mapping[str, View]) -> Flask:
     register(app, views)
     _answer_errors(app, front)
     _keep_count(app, front)
+    app.before_request(_as_written)
+    app.wsgi_app = Intake(app.wsgi_app, MAX_BODY)  # type: ignore[method-assign]
     return app
+
+
+def _as_written() -> None:
+    """Refuse what Werkzeug mends: slashes in front of a path, and a method in small letters."""
+    method, path = request.environ["REQUEST_METHOD"], request.environ["PATH_INFO"]
+    if not path.startswith("/") or path.startswith("//"):
+        raise Refusal(Reason.REQUEST_NOT_FOUND, _WORDS[Reason.REQUEST_NOT_FOUND])
+    if method != method.upper():
+        raise Refusal(Reason.REQUEST_METHOD, _WORDS[Reason.REQUEST_METHOD])
 
 
 def _answer_errors(app: Flask, front: Front) -> None:
@@ -76,7 +88,7 @@ def _answer_errors(app: Flask, front: Front) -> None:
     @app.errorhandler(HTTPException)
     def not_served(error: HTTPException) -> Response:
         reason = _OF_STATUS.get(error.code or 400, Reason.REQUEST_MALFORMED)
-        answer = refused(Refusal(reason, _WORDS.get(reason, "The request cannot be read.")))
+        answer = refused(Refusal(reason, _WORDS[reason]))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             answer.headers["Allow"] = ", ".join(sorted(set(error.valid_methods) - {"HEAD"}))
         if isinstance(error, RequestEntityTooLarge):
@@ -90,6 +102,7 @@ def _answer_errors(app: Flask, front: Front) -> None:
 
 
 _WORDS = {
+    Reason.REQUEST_MALFORMED: "The request cannot be read, or did not arrive whole and in time.",
     Reason.REQUEST_NOT_FOUND: "There is nothing at this address; see /openapi.json.",
     Reason.REQUEST_METHOD: "This address takes another method.",
     Reason.REQUEST_TOO_LARGE: f"A body may have {MAX_BODY} bytes.",

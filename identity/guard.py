@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from authlib.oauth2 import OAuth2Error
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 MAX_BODY = 16 * 1024
 _MAX_PARAMETERS = 16
@@ -52,7 +52,7 @@ def _check_type(request: Request) -> None:
     parameters = request.mimetype_params
     if request.mimetype != _FORM or parameters.get("charset", "utf-8").lower() != "utf-8":
         raise refused("invalid_request", f"The body must be {_FORM} in UTF-8.")
-    if set(parameters) - {"charset"} or request.content_encoding:
+    if set(parameters) - {"charset"} or "Content-Encoding" in request.headers:
         raise refused("invalid_request", "The body must not be encoded in any further way.")
 
 
@@ -64,6 +64,8 @@ def _body(request: Request) -> bytes:
         raise refused(
             "invalid_request", f"The body is larger than {MAX_BODY} bytes.", 413
         ) from None
+    except BadRequest:
+        raise refused("invalid_request", "The body did not arrive whole and in time.") from None
 
 
 def _parameters(body: bytes) -> dict[str, str]:

@@ -32,13 +32,7 @@ def parse(text: bytes, *, max_bytes: int, max_depth: int = 16) -> Json:
     if _depth(text, max_depth) > max_depth:
         raise BadJson(f"the JSON text nests deeper than {max_depth} levels")
     try:
-        value: Json = json.loads(
-            text.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_constant=_constant,
-            parse_int=_integer,
-            parse_float=_number,
-        )
+        value: Json = _DECODER.decode(text.decode("utf-8"))
         if b"\\u" in text:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeError:
@@ -86,3 +80,12 @@ def _number(digits: str) -> float:
     if isinf(value := float(digits)):
         raise BadJson("a number is too large")
     return value
+
+
+# Made once: `json.loads` with hooks makes a decoder at every call.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_constant,
+    parse_int=_integer,
+    parse_float=_number,
+)

@@ -5,8 +5,10 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+from weakref import WeakSet
 
 from sqlalchemy.engine import make_url
 
@@ -22,8 +24,9 @@ _PRAGMAS = (
     "PRAGMA foreign_keys = ON",
     "PRAGMA busy_timeout = 2000",
 )
-_CHECKPOINT_ROWS = 32 * 1024
-_TRUNCATE_BYTES = 64 * 1024 * 1024
+_CHECKPOINT_ROWS = 16 * 1024
+_TRUNCATE_BYTES = 128 * 1024 * 1024
+_CACHE_KIBIBYTES = 16 * 1024
 _STATEMENTS = 512
 
 
@@ -33,6 +36,14 @@ class Forked(RuntimeError):
 
 class Replaced(Exception):
     """The database file is no longer the one that was opened."""
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class _Reader:
+    """A thread's connection, and the file that it was opened on."""
+
+    inode: int
+    connection: sqlite3.Connection
 
 
 class Database:
@@ -49,7 +60,7 @@ class Database:
         self._checkpointed = 0
         self._inode = self.path.stat().st_ino
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: WeakSet[_Reader] = WeakSet()  # a thread that ends lets its own go
         self._mutex = threading.Lock()
 
     @classmethod
@@ -82,14 +93,14 @@ class Database:
         """Return this thread's read-only connection, whose rows are `sqlite3.Row`; read every
         result to its end."""
         self.same_process()
-        kept: tuple[int, sqlite3.Connection] | None = getattr(self._local, "kept", None)
-        if kept is None or kept[0] != self._inode:
-            kept = (self._inode, self._connect("ro"))
-            kept[1].row_factory = sqlite3.Row
+        kept: _Reader | None = getattr(self._local, "kept", None)
+        if kept is None or kept.inode != self._inode:
+            kept = _Reader(self._inode, self._connect("ro"))
+            kept.connection.row_factory = sqlite3.Row
             self._local.kept = kept
             with self._mutex:
-                self._readers.append(kept[1])
-        return kept[1]
+                self._readers.add(kept)
+        return kept.connection
 
     def same_process(self) -> None:
         """Raise `Forked` in a child process: neither SQLite nor the lock survives a fork."""
@@ -102,8 +113,7 @@ class Database:
         with self._lock.held(deadline):
             with self._mutex:
                 for reader in self._readers:
-                    reader.close()
-                self._readers.clear()
+                    reader.connection.close()
             self._drop_writer()
         self._lock.close()
 
@@ -117,6 +127,7 @@ class Database:
         if self._writer is None:
             self._writer = self._connect("rw")
             self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute(f"PRAGMA cache_size = -{_CACHE_KIBIBYTES}")
             self._checkpointed = 0
         self._checkpoint(self._writer)
         return self._writer

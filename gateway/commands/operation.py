@@ -15,7 +15,8 @@ from kernel.database import Database
 from kernel.errors import Refusal
 from kernel.migrations import migrate as bring_to_head
 
-THREADS = 8
+THREADS = 64
+"""Requests under way at once; more than run, since some wait for a slow body or a slow source."""
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,4 +1,4 @@
-"""Ledger: durable entries per second, by how many callers wait; `python -m tests.bench.bench_ledger`."""
+"""Ledger: durable entries per second, by how many callers wait."""
 
 import json
 import sys

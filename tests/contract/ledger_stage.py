@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -100,7 +101,7 @@ class Opened:
     ledger: Ledger
     clock: Clock
 
-    def __enter__(self) -> "Opened":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""The ledger over several processes, and through kills and full disks: nothing acknowledged is lost."""
+"""Several processes, kills and full disks: nothing that was acknowledged is lost."""
 
 import json
 import os

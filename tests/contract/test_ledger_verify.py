@@ -129,7 +129,7 @@ def test_exporting_again_into_the_same_directory_is_allowed_and_elsewhere_refuse
 
 @pytest.mark.parametrize("index", [0, 1, 255, 256, 300, 599])
 def test_a_flipped_bit_in_an_entry_is_named(honest, copy, index):
-    out, leaves, _ = honest
+    leaves = honest[1]
     name = verify.tile_path("entries", index // 256, min(256, 600 - index // 256 * 256))
     data = bytearray((copy / name).read_bytes())
     at = len(entries(leaves[index // 256 * 256 : index])) + 2 + 40
@@ -167,10 +167,10 @@ def rewrite(copy: Path, leaves: list[bytes]) -> None:
 def test_entries_deleted_inserted_swapped_or_doubled_are_named(honest, copy, index):
     leaves = honest[1]
     for changed in (
-        leaves[:index] + leaves[index + 1 :],
-        leaves[:index] + [leaves[index + 1]] + leaves[index:],
-        leaves[:index] + [leaves[index + 1], leaves[index]] + leaves[index + 2 :],
-        leaves[:index] + [leaves[index - 1]] + leaves[index:],
+        [*leaves[:index], *leaves[index + 1 :]],
+        [*leaves[:index], leaves[index + 1], *leaves[index:]],
+        [*leaves[:index], leaves[index + 1], leaves[index], *leaves[index + 2 :]],
+        [*leaves[:index], leaves[index - 1], *leaves[index:]],
     ):
         rewrite(copy, changed)
         assert bad(copy).index == index

@@ -3,16 +3,20 @@ release before a byte leaves."""
 
 from contextlib import ExitStack
 
+import pytest
+
 from tests.country import INCOME
 from tests.flow.office import YEAR, Question, honest
 from tests.flow.watched import Leaf, WatchedCountry
 
 
-def test_an_ordinary_exchange_is_answered(watched: WatchedCountry):
+@pytest.mark.parametrize("place", ["watched", "misruled"])
+def test_an_ordinary_exchange_is_answered(place: str, request: pytest.FixtureRequest):
     """The controls run this beside the promise's test: what they remove is a defence alone."""
-    answer = watched.agency().exchange(watched.consented().number, INCOME, [YEAR])
+    country = request.getfixturevalue(place)
+    answer = country.agency().exchange(country.consented().number, INCOME, [YEAR])
     assert answer.status == 200, answer.body
-    assert {"exchange", "sealed", "receipt", "withheld"} == set(answer.json)
+    assert set(answer.json) == {"exchange", "sealed", "receipt", "withheld"}
 
 
 def test_p1_no_data_without_a_trace_the_decision_is_committed_before_the_source_is_asked(

@@ -25,7 +25,7 @@ def signed(body: str, *others: str) -> bytes:
 
 def test_a_checkpoint_is_three_lines_and_a_signature():
     root = b64encode(TREE.root).decode()
-    assert BODY == f"gateway.example/audit/1\n70000\n{root}"
+    assert f"gateway.example/audit/1\n70000\n{root}" == BODY
     assert SIGNATURE.startswith("— gateway.example/audit/1 ")
     assert SIGNER.read(NOTE) == TREE
     seen = KEY.open(NOTE.encode())
@@ -90,7 +90,7 @@ NAME = SIGNER.name
         (BODY + "\n\n").encode(),
         signed(f"{NAME}\n070000\n{ROOT}\n"),
         signed(f"{NAME}\n+7\n{ROOT}\n"),
-        signed(f"{NAME}\n７\n{ROOT}\n"),
+        signed(f"{NAME}\n\uff17\n{ROOT}\n"),
         signed(f"{NAME}\n7\n{ROOT[:-4]}\n"),
         signed(f"{NAME}\n7\n{ROOT}=\n"),
         signed(f"{NAME}\n7\n"),

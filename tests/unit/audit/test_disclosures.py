@@ -1,6 +1,8 @@
 """Disclosures at rest open only with the right key, for the right person, in the right place."""
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from audit.disclosures import Place, RootKey, Unreadable, seal, unseal
 from audit.model import BadLedger
@@ -45,6 +47,13 @@ def test_they_open_nowhere_else(root, secret, place, sealed):
 def test_a_root_key_has_32_bytes_and_a_short_ascii_id(name, key):
     with pytest.raises(ValueError, match="root key"):
         RootKey(name, key)
+
+
+def test_a_persons_key_is_hkdf_of_rfc_5869_with_their_secret_as_the_context():
+    info = b"causeway disclosures of one person v1" + b"s" * 32
+    expected = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(b"r" * 32)
+    assert ROOT.derive(b"s" * 32) == expected
+    assert ROOT.derive(b"") != ROOT.derive(b"t" * 32) != expected
 
 
 def test_a_key_has_no_repr():

@@ -1,0 +1,97 @@
+"""Controls: without its defence, the test of a promise fails; so it is the defence that it shows."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.controls.mutations import MUTATIONS, Mutation
+
+ROOT = Path(__file__).parents[2]
+LEFT = shutil.ignore_patterns(".*", "node_modules", "var", "bench.json")
+ORDINARY = "tests/flow/test_promise_1_trace.py::test_an_ordinary_exchange_is_answered"
+AT_ONCE = 2
+
+Outcomes = dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, "Future[Outcomes]"]]:
+    """Start every control that was asked for, two at a time."""
+    chosen = [
+        item.callspec.params.get("mutation")
+        for item in request.session.items
+        if hasattr(item, "callspec")
+    ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {
+            str(one): pool.submit(outcomes_without, one, tmp_path_factory.mktemp("control"))
+            for one in chosen
+            if isinstance(one, Mutation)
+        }
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_without_its_defence_the_promise_is_broken(
+    mutation: Mutation, running: dict[str, "Future[Outcomes]"]
+):
+    ordinary = f"{ORDINARY}[{mutation.country}]"
+    expected = {named(ordinary): "passed", named(mutation.test): "failed"}
+    assert running[str(mutation)].result() == expected
+
+
+def test_every_promise_has_a_control():
+    assert {mutation.promise for mutation in MUTATIONS} == {f"P{n}" for n in range(1, 9)}
+
+
+def outcomes_without(mutation: Mutation, place: Path) -> Outcomes:
+    """Run the promise's test, and an ordinary exchange, on a copy without the defence."""
+    copy = copied(place / "copy")
+    mutate(copy / mutation.file, mutation)
+    ordinary = f"{ORDINARY}[{mutation.country}]"
+    return outcomes_of(copy, place / "report.xml", ordinary, mutation.test)
+
+
+def copied(copy: Path) -> Path:
+    """Copy what the product and its tests are made of, the policies' hidden files included."""
+    shutil.copytree(ROOT, copy, ignore=LEFT)
+    for hidden in (ROOT / "policies").glob(".*"):
+        shutil.copy2(hidden, copy / "policies" / hidden.name)
+    return copy
+
+
+def mutate(file: Path, mutation: Mutation) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mutation.old) == 1, f"{mutation.file} is not as the table of controls has it"
+    file.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+
+
+def outcomes_of(copy: Path, report: Path, *tests: str) -> Outcomes:
+    """Run tests in the copy and return how each ended; an error is not a failure."""
+    quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--junitxml={report}")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *quiet, *tests],
+        cwd=copy,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    return {
+        case.attrib["name"]: next((one.tag for one in case), "passed").replace("failure", "failed")
+        for case in ElementTree.parse(report).iter("testcase")
+    }
+
+
+def named(test: str) -> str:
+    return test.rpartition("::")[2]

@@ -1,0 +1,284 @@
+"""Replay: what the tables must hold, derived from the entries alone by rules written anew.
+
+It knows the leaf format and what each type of entry means, and nothing of the effects that wrote
+the tables. What it cannot derive (ciphertexts, secrets, key material) it does not compare.
+"""
+
+import calendar
+import json
+import sqlite3
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from audit.disclosures import Place, RootKey, unseal
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+RESTRICTING = {"consent.withdrawn", "client.disabled"}
+CONTROL = {"policy.activated", "client.added", "client.disabled"}
+STATES = {
+    "consent.given": "ConsentGiven",
+    "consent.renewed": "RenewedConsentGiven",
+    "consent.refused": "ConsentRefused",
+    "consent.withdrawn": "ConsentWithdrawn",
+}
+BEFORE = {
+    "consent.given": {None, "ConsentRefused"},
+    "consent.renewed": {"ConsentGiven", "RenewedConsentGiven"},
+    "consent.refused": {None},
+    "consent.withdrawn": {"ConsentGiven", "RenewedConsentGiven"},
+}
+
+Row = dict[str, object]
+Tables = dict[str, dict[tuple, Row]]
+
+
+class Contradiction(Exception):
+    """An entry cannot follow those before it, or is not what its leaf commits to."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One leaf with its disclosures opened."""
+
+    index: int
+    leaf: dict
+    told: dict
+    person: str | None
+
+    @property
+    def at(self) -> int:
+        """The time in microseconds, from RFC 3339 text with six digits of a second."""
+        text = self.leaf["time"]
+        seconds = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+        return seconds * SECOND + int(text[20:26])
+
+
+def opened(
+    connection: sqlite3.Connection, root: RootKey, origin: str, leaves: Sequence[dict]
+) -> Iterator[Entry]:
+    """Yield the entries; raise `Contradiction` when a disclosure is not the one in its leaf."""
+    bodies = connection.execute(
+        'SELECT b."index", b.person, b.number, b.sealed, p.secret FROM ledger_body b'
+        " LEFT JOIN person p ON p.ref = b.person"
+    ).fetchall()
+    sealed = {index: rest for index, *rest in bodies}
+    if len(sealed) != len(bodies):
+        raise Contradiction("an entry about one person has two bodies")
+    for index, leaf in enumerate(leaves):
+        person, number, text, secret = sealed.pop(index, ("", None, None, b""))
+        told = {}
+        digests = set()
+        if text is not None:
+            for part in unseal(root, secret or b"", Place(origin, index, person), text):
+                _, name, value = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+                told[name] = value
+                raw = sha256(part.encode()).digest()
+                digests.add(urlsafe_b64encode(raw).decode().rstrip("="))
+        if digests != set(leaf["_sd"]):
+            raise Contradiction(f"the disclosures of entry {index} are not those of its leaf")
+        if person and told["subject"]["log"]["number"] != number:
+            raise Contradiction(f"entry {index} has another number than its body")
+        yield Entry(index, leaf, told, person or None)
+    if sealed:
+        raise Contradiction(f"bodies without an entry: {sorted(sealed)}")
+
+
+class Replay:
+    """The tables as the entries so far lead to them."""
+
+    def __init__(self) -> None:
+        self.tables: Tables = {
+            name: {}
+            for name in (
+                *("consent", "consent_slot", "consent_event", "consent_count", "consent_use"),
+                *("exchange", "person", "client", "control", "ledger_restriction"),
+            )
+        }
+        self.epoch = 0
+        self.last = 0
+
+    def take(self, entry: Entry) -> None:
+        kind = entry.leaf["type"]
+        steps: dict[str, Callable[[Entry], None]] = {
+            "log.opened": lambda _: None,
+            "policy.activated": self._policy,
+            "client.added": self._client,
+            "exchange.decision": self._decision,
+            "exchange.release": self._release,
+            "exchange.refusal": self._refusal,
+        }
+        if entry.at < self.last:
+            raise Contradiction(f"the time of entry {entry.index} runs back")
+        self.last = entry.at
+        if entry.person is not None:
+            self._number(entry)
+        steps.get(kind, self._consent)(entry)
+        self.epoch += kind in CONTROL
+        if kind in RESTRICTING:
+            self.tables["ledger_restriction"][entry.index,] = {"index": entry.index}
+
+    def _number(self, entry: Entry) -> None:
+        held = self.tables["person"].get((entry.person,), {"number": 0, "last": None})
+        place = entry.told["subject"]["log"]
+        if place["number"] != held["number"] + 1 or place["previous"] != held["last"]:
+            raise Contradiction(f"the person's list has a gap at entry {entry.index}")
+        self.tables["person"][entry.person,] = {"number": place["number"], "last": entry.index}
+
+    def _policy(self, entry: Entry) -> None:
+        self.tables["control"]["policy",] = {"value": entry.leaf["policy"]}
+
+    def _client(self, entry: Entry) -> None:
+        self.tables["client"][entry.leaf["client"],] = {
+            "agency": entry.leaf["agency"],
+            "scopes": " ".join(entry.told["request"]["scopes"]),
+            "state": "active",
+            "since": entry.at,
+        }
+
+    def _consent(self, entry: Entry) -> None:
+        leaf, said = entry.leaf, entry.told["request"]
+        kind, name = leaf["type"], leaf["consent"]
+        held = self.tables["consent"].get((name,))
+        if (held["state"] if held else None) not in BEFORE[kind]:
+            raise Contradiction(f"the consent of entry {entry.index} cannot become {kind}")
+        row = dict(held or {"term": 0, "epoch": 0, "since": entry.at})
+        row |= {"state": STATES[kind], "epoch": row["epoch"] + 1}
+        if kind != "consent.withdrawn":
+            row |= {
+                "subject_ref": entry.person,
+                "agreement": leaf["agreement"],
+                "revision": leaf["agreement_revision"],
+                "granted": said.get("fields", {}),
+                "valid_from": entry.at,
+                "valid_until": entry.at + said.get("valid_days", 0) * DAY,
+                "use_limit": said.get("uses"),
+                "term": row["term"] + 1,
+            }
+        self.tables["consent"][name,] = row
+        self.tables["consent_slot"][entry.person, leaf["agreement"]] = {"consent": name}
+        self.tables["consent_event"][name, row["epoch"]] = {
+            "event_time": entry.at,
+            "event_state": STATES[kind],
+            "event_type": kind,
+            "method": entry.told["actor"]["method"],
+            "index": entry.index,
+        }
+
+    def _decision(self, entry: Entry) -> None:
+        self._open(entry, "open", None, entry.person)
+
+    def _open(self, entry: Entry, state: str, closing: int | None, person: str | None) -> None:
+        leaf, name = entry.leaf, entry.leaf["exchange"]
+        if (name,) in self.tables["exchange"]:
+            raise Contradiction(f"the exchange of entry {entry.index} was opened before")
+        self.tables["exchange"][name,] = {
+            "client": entry.told["actor"]["client"],
+            "agency": leaf["consumer"],
+            "agreement": leaf.get("agreement", ""),
+            "service": leaf.get("service", ""),
+            "state": state,
+            "opened": entry.at,
+            "decision": entry.index,
+            "closing": closing,
+            "receipt": None,
+            "person": person,
+        }
+
+    def _close(self, entry: Entry, state: str, receipt: Row | None) -> None:
+        row = self.tables["exchange"].get((entry.leaf["exchange"],))
+        if row is None or row["state"] != "open":
+            raise Contradiction(f"entry {entry.index} ends an exchange that is not open")
+        row |= {"state": state, "closing": entry.index, "receipt": receipt, "person": None}
+
+    def _refusal(self, entry: Entry) -> None:
+        if entry.leaf.get("decision") == "deny":
+            self._open(entry, "refused", entry.index, None)
+        else:
+            self._close(entry, "refused", None)
+
+    def _release(self, entry: Entry) -> None:
+        leaf, response = entry.leaf, entry.told["response"]
+        receipt = {
+            name: leaf.get(name)
+            for name in (
+                *("exchange", "agreement", "agreement_revision", "service"),
+                *("purpose", "basis", "policy", "consent"),
+            )
+        }
+        receipt |= {"aud": entry.told["actor"]["client"], "iat": entry.at // SECOND, **response}
+        self._close(entry, "released", receipt)
+        if (consent := leaf.get("consent")) is not None:
+            self._use(entry, consent, set(response["fields"]))
+
+    def _use(self, entry: Entry, consent: str, fields: set[str]) -> None:
+        service = entry.leaf["service"]
+        held = self.tables["consent"].get((consent,))
+        count = self.tables["consent_count"].get((consent, service))
+        if held is None or held["state"] not in {"ConsentGiven", "RenewedConsentGiven"}:
+            raise Contradiction(f"the release {entry.index} stands on no consent")
+        uses = 1 + (count["uses"] if count and count["term"] == held["term"] else 0)
+        if held["use_limit"] is not None and uses > held["use_limit"]:
+            raise Contradiction(f"the release {entry.index} is one use too many")
+        if not held["valid_from"] <= entry.at < held["valid_until"]:
+            raise Contradiction(f"the release {entry.index} is outside its consent's time")
+        if not fields <= set(held["granted"].get(service, ())):
+            raise Contradiction(f"the release {entry.index} is wider than its consent")
+        self.tables["consent_count"][consent, service] = {"term": held["term"], "uses": uses}
+        self.tables["consent_use"][entry.leaf["exchange"],] = {
+            "consent": consent,
+            "service": service,
+            "agency": entry.leaf["consumer"],
+            "at": entry.at,
+            "index": entry.index,
+        }
+
+
+_KEYS = {
+    "consent": ("id",),
+    "consent_slot": ("subject_ref", "agreement"),
+    "consent_event": ("consent", "epoch"),
+    "consent_count": ("consent", "service"),
+    "consent_use": ("exchange",),
+    "exchange": ("id",),
+    "person": ("ref",),
+    "client": ("id",),
+    "control": ("name",),
+    "ledger_restriction": ("index",),
+}
+_JSON = {"granted", "receipt"}
+
+
+def differences(connection: sqlite3.Connection, replay: Replay) -> Iterator[str]:
+    """Yield, in words without names of people, where the tables are not what the entries say."""
+    for table, expected in replay.tables.items():
+        stored = dict(_stored(connection, table))
+        if gone := len(expected.keys() - stored.keys()):
+            yield f"{table}: {gone} rows are missing"
+        if more := len(stored.keys() - expected.keys()):
+            yield f"{table}: {more} rows have no entry"
+        for key in expected.keys() & stored.keys():
+            for name, value in expected[key].items():
+                if stored[key][name] != value:
+                    yield f"{table}.{name} is {stored[key][name]!r}, the entries say {value!r}"
+    size, epoch = connection.execute("SELECT size, epoch FROM ledger_state").fetchone()
+    if epoch != replay.epoch:
+        yield f"the control epoch is {epoch}, the entries say {replay.epoch}"
+    uncounted = connection.execute(
+        'SELECT count(*) FROM ledger_leaf WHERE "index" >= ?', (size,)
+    ).fetchone()[0]
+    if uncounted:
+        yield f"{uncounted} leaves lie beyond the state row"
+
+
+def _stored(connection: sqlite3.Connection, table: str) -> Iterator[tuple[tuple, Row]]:
+    cursor = connection.execute(f'SELECT * FROM "{table}"')
+    names = [column[0] for column in cursor.description]
+    for values in cursor.fetchall():
+        row: Row = dict(zip(names, values, strict=True))
+        for name in _JSON & row.keys():
+            row[name] = None if row[name] is None else json.loads(str(row[name]))
+        yield tuple(row[name] for name in _KEYS[table]), row

@@ -1,0 +1,73 @@
+"""P4, sealed for the asker: nobody else can open an answer, and clear text stands nowhere beside it.
+
+`test_canary.py` looks for it on the disk after everything that can go wrong.
+"""
+
+import base64
+import json
+
+import pytest
+from joserfc import jwe
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from tests.country import INCOME
+from tests.flow.canary import files_under, forms, found
+from tests.flow.office import TOTAL, YEAR, record_of
+from tests.flow.watched import WatchedCountry
+
+ALGORITHMS = ["ECDH-ES+A256KW", "A256GCM"]
+
+
+def test_p4_sealed_for_the_asker_only_the_key_that_it_registered_opens_the_answer(
+    watched: WatchedCountry,
+):
+    agency, resident = watched.agency(), watched.consented()
+    answer = agency.exchange(resident.number, INCOME, [YEAR, TOTAL])
+    assert (
+        agency.open(answer)["record"]["income"]["total"]
+        == record_of(resident.number)["income"]["total"]
+    )
+    others = [
+        ECKey.import_key(key)
+        for key in (
+            watched.agency("child-maintenance").sealing,
+            watched.agency("tax").sealing,
+            agency.signing,
+        )
+    ]
+    for key in (*others, agency.proof_key):
+        with pytest.raises((JoseError, ValueError)):
+            jwe.decrypt_compact(answer.json["sealed"], key, algorithms=ALGORITHMS)
+
+
+def test_p4_sealed_for_the_asker_nothing_beside_the_seal_tells_what_is_in_it(
+    watched: WatchedCountry,
+):
+    agency, resident = watched.agency(), watched.consented()
+    answer = agency.exchange(resident.number, INCOME, [YEAR, TOTAL])
+    protected, *rest = answer.json["sealed"].split(".")
+    header = json.loads(base64.urlsafe_b64decode(protected + "=="))
+    assert (header["alg"], header["enc"]) == tuple(ALGORITHMS)
+    assert header["kid"] == agency.sealing["kid"]
+    claims = agency.claims(answer)
+    state = agency.get(f"/v1/exchanges/{answer.json['exchange']}")
+    assert state.status == 200
+    visible = [
+        answer.body,
+        state.body,
+        json.dumps([header, claims]).encode(),
+        *map(str.encode, rest),
+    ]
+    for value in (resident.number, str(record_of(resident.number)["income"]["total"])):
+        assert not [form for form in forms(value) if any(form in text for text in visible)]
+
+
+def test_p4_sealed_for_the_asker_a_record_passes_through_and_leaves_nothing_on_the_disk(
+    watched: WatchedCountry,
+):
+    agency, resident = watched.agency(), watched.consented()
+    opened = agency.open(agency.exchange(resident.number, INCOME, [YEAR, TOTAL]))
+    values = [resident.number, str(opened["record"]["income"]["total"])]
+    places = files_under(watched.state / "gateway", watched.state / "logs")
+    assert found(values, places) == set()

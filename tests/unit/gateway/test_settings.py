@@ -1,0 +1,226 @@
+"""Settings: what the environment may say, and the sentence that a slip gets."""
+
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+
+from gateway.settings import MAX_FILE, BadSettings, Mode, Settings
+
+KEY = urlsafe_b64encode(bytes(range(32))).decode()
+
+
+def parse(**names):
+    return Settings.parse({f"GATEWAY_{name}": value for name, value in names.items()})
+
+
+def test_nothing_set_is_a_demo_on_loopback():
+    settings = Settings.parse({"PATH": "/bin", "HOME": "/root"})
+    assert settings == Settings(
+        mode=Mode.DEMO,
+        public_url="http://127.0.0.1:8080",
+        state_dir=Path("var/gateway"),
+        database=Path("var/gateway/causeway.db"),
+        policies=Path("policies"),
+        sources={},
+    )
+    assert (settings.opa_url, settings.key_encryption_key, settings.log_level) == (
+        None,
+        None,
+        "info",
+    )
+
+
+def test_every_setting_is_taken_at_its_word():
+    settings = parse(
+        MODE="production",
+        PUBLIC_URL="https://Gateway.GOV:8443/",
+        STATE_DIR="/srv/state",
+        DATABASE_URL="sqlite:////srv/ledger.db",
+        POLICIES="/srv/policies",
+        OPA_URL="http://127.0.0.1:8181",
+        KEY_ENCRYPTION_KEY=KEY,
+        LOG_LEVEL="warning",
+    )
+    assert settings == Settings(
+        mode=Mode.PRODUCTION,
+        public_url="https://gateway.gov:8443",
+        state_dir=Path("/srv/state"),
+        database=Path("/srv/ledger.db"),
+        policies=Path("/srv/policies"),
+        sources={},
+        opa_url="http://127.0.0.1:8181",
+        key_encryption_key=bytes(range(32)),
+        log_level="warning",
+    )
+
+
+def test_the_database_lies_in_the_state_directory_unless_it_is_named():
+    assert parse(STATE_DIR="/srv/state").database == Path("/srv/state/causeway.db")
+
+
+@pytest.mark.parametrize(
+    "name", ["PUBLIC_ULR", "SOURCE_TAX_SECRET", "SOURCE_URL", "MODE_FILE_FILE", "", "mode"]
+)
+def test_a_name_that_is_no_setting_stops_the_start(name):
+    with pytest.raises(BadSettings, match=f"GATEWAY_{name} is not a setting"):
+        parse(**{name: "x"})
+
+
+def test_a_setting_may_be_read_from_a_mounted_file(tmp_path):
+    file = tmp_path / "key"
+    file.write_text(f" {KEY}\n")
+    assert parse(KEY_ENCRYPTION_KEY_FILE=str(file)).key_encryption_key == bytes(range(32))
+
+
+def test_a_setting_and_its_file_may_not_both_be_set(tmp_path):
+    with pytest.raises(BadSettings, match="GATEWAY_MODE or GATEWAY_MODE_FILE, not both"):
+        parse(MODE="demo", MODE_FILE=str(tmp_path / "mode"))
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_file_that_cannot_be_read_is_named_by_its_setting_alone(tmp_path, content):
+    file = tmp_path / "secret-name"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(BadSettings, match="GATEWAY_MODE_FILE names a file") as refused:
+        parse(MODE_FILE=str(file))
+    assert "secret-name" not in str(refused.value)
+
+
+def test_a_path_that_no_file_can_have_is_refused_alike():
+    with pytest.raises(BadSettings, match="cannot be read"):
+        parse(MODE_FILE="a\0b")
+
+
+def test_a_file_is_never_read_by_half(tmp_path):
+    file = tmp_path / "large"
+    file.write_text("demo" + " " * MAX_FILE)
+    with pytest.raises(BadSettings, match="more than 65536 bytes"):
+        parse(MODE_FILE=str(file))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://gateway.gov",
+        "https://gateway.gov:8443",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+        "http://localhost",
+    ],
+)
+def test_https_anywhere_and_plain_http_on_loopback_serve(url):
+    assert parse(PUBLIC_URL=url).public_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://gateway.gov",
+        "http://10.0.0.7:8080",
+        "http://0.0.0.0:8080",
+        "http://127.0.0.1.gateway.gov",
+        "http://localhost.gateway.gov",
+        "http://[fe80::1]:8080",
+    ],
+)
+def test_plain_http_beyond_loopback_stops_the_start(url):
+    with pytest.raises(BadSettings, match="GATEWAY_PUBLIC_URL is https, except on"):
+        parse(PUBLIC_URL=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "gateway.gov",
+        "ftp://gateway.gov",
+        "https://",
+        "https://:8443",
+        "https://gateway.gov/v1",
+        "https://gateway.gov:port",
+        "https://gateway.gov:99999",
+        "https://[::1",
+    ],
+)
+def test_a_public_url_is_a_scheme_and_a_host(url):
+    with pytest.raises(BadSettings, match="GATEWAY_PUBLIC_URL is a scheme and a host"):
+        parse(PUBLIC_URL=url)
+
+
+@pytest.mark.parametrize("more", ["?a=1", "#top"])
+def test_a_public_url_has_no_query_or_fragment(more):
+    with pytest.raises(BadSettings, match="no user, query or fragment"):
+        parse(PUBLIC_URL=f"https://gateway.gov{more}")
+
+
+def test_a_public_url_has_no_user_and_the_text_repeats_no_password():
+    with pytest.raises(BadSettings, match="no user") as refused:
+        parse(PUBLIC_URL="https://root:hunter2@gateway.gov")
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("MODE", "staging", "`demo` or `production`"),
+        ("DATABASE_URL", "postgresql://db/causeway", "is sqlite:///PATH"),
+        ("DATABASE_URL", "sqlite:///", "is sqlite:///PATH"),
+        ("DATABASE_URL", "causeway.db", "is sqlite:///PATH"),
+        ("KEY_ENCRYPTION_KEY", "abcd", "32 bytes in base64url"),
+        ("KEY_ENCRYPTION_KEY", "é", "32 bytes in base64url"),
+        ("KEY_ENCRYPTION_KEY", "AAAAA", "32 bytes in base64url"),
+        ("LOG_LEVEL", "trace", "debug, info, warning or error"),
+        ("LOG_LEVEL", "INFO", "debug, info, warning or error"),
+    ],
+)
+def test_a_wrong_value_stops_the_start_and_is_not_repeated(name, value, why):
+    with pytest.raises(BadSettings, match=why) as refused:
+        parse(**{name: value})
+    assert str(refused.value).startswith(f"GATEWAY_{name} is")
+    assert f" {value}" not in str(refused.value).replace("sqlite:///PATH", "PATH")
+
+
+def test_sources_stand_under_the_names_of_the_catalogue(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    settings = parse(
+        SOURCE_TAX_URL="http://127.0.0.1:9000",
+        SOURCE_TAX_SECRET_FILE=str(secret),
+        SOURCE_TAX_TIMEOUT="0.5",
+        SOURCE_CIVIL_REGISTER_URL="sqlite:////srv/register.db",
+    )
+    assert list(settings.sources) == ["civil-register", "tax"]
+    tax, register = settings.sources["tax"], settings.sources["civil-register"]
+    assert (tax.url, tax.secret, tax.timeout) == ("http://127.0.0.1:9000", "s3cret", 0.5)
+    assert (register.url, register.secret, register.timeout) == (
+        "sqlite:////srv/register.db",
+        None,
+        3.0,
+    )
+
+
+def test_the_address_of_a_source_may_come_from_a_file_too(tmp_path):
+    file = tmp_path / "url"
+    file.write_text("https://tax.gov\n")
+    assert parse(SOURCE_TAX_URL_FILE=str(file)).sources["tax"].url == "https://tax.gov"
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "61", "soon", "nan", "inf", ""])
+def test_a_timeout_is_a_number_of_seconds_up_to_a_minute(value):
+    with pytest.raises(BadSettings, match="GATEWAY_SOURCE_TAX_TIMEOUT is seconds, at most 60"):
+        parse(SOURCE_TAX_URL="http://127.0.0.1:9000", SOURCE_TAX_TIMEOUT=value)
+
+
+def test_secrets_are_shown_nowhere(tmp_path):
+    settings = parse(
+        SOURCE_TAX_URL="http://127.0.0.1:9000", SOURCE_TAX_SECRET="s3cret", KEY_ENCRYPTION_KEY=KEY
+    )
+    assert "s3cret" not in repr(settings)
+    assert repr(bytes(range(32))) not in repr(settings)
+
+
+def test_the_process_is_asked_for_its_own_environment(monkeypatch, tmp_path):
+    monkeypatch.setenv("GATEWAY_STATE_DIR", str(tmp_path))
+    assert Settings.from_environ().state_dir == tmp_path
