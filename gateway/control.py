@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.model import Finding, FindingState, Found
-from gateway.bundle import Bundle
-from gateway.catalogue import Catalogue
 from gateway.model import Agreement, Basis, Docket, Permit, Service
 from gateway.pdp import DecisionPoint, Facts, question
+from gateway.policy.bundle import Bundle
+from gateway.policy.catalogue import Catalogue
 from kernel.clock import Micros
 from kernel.database import Database
 from kernel.effect import Effect, Key, Moment, Rows, Write

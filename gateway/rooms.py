@@ -12,11 +12,11 @@ from audit.writer import Keys
 from consent.store import ConsentStore
 from crypto.keys import KeyRing
 from crypto.sign import sign_receipt
-from gateway.bundle import Bundle
-from gateway.catalogue import Catalogue
 from gateway.control import Control, InForce, activate
-from gateway.engines import PreparedEngine, engine_for
 from gateway.pdp import DecisionPoint
+from gateway.policy.bundle import Bundle
+from gateway.policy.catalogue import Catalogue
+from gateway.policy.engines import PreparedEngine, engine_for
 from gateway.receipts import Place, located
 from gateway.settings import BadSettings, Mode, Settings
 from identity.clients import Clients

@@ -13,8 +13,8 @@ from pathlib import Path
 from gateway.demo.country import ROOT, STANDING, Country, Place, document, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
+from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
-from gateway.demo_sources import Resident
 from tests.agency import Agency
 
 AGREEMENT = "family-allowance"

@@ -9,10 +9,10 @@ import click
 
 from audit.model import BadLedger
 from crypto.keyfile import KeyRefused
-from gateway.bundle import BadBundle
-from gateway.engine_opa import BadOpaUrl
-from gateway.finding import PolicyError
-from gateway.opa_command import OpaFailed
+from gateway.policy.bundle import BadBundle
+from gateway.policy.engine_opa import BadOpaUrl
+from gateway.policy.finding import PolicyError
+from gateway.policy.opa_command import OpaFailed
 from gateway.rooms import Rooms
 from gateway.rooms import opened as open_with
 from gateway.settings import BadSettings, Settings

@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from adapters.registry import check as check_read
-from gateway.bundle import Bundle
 from gateway.commands.opening import No, plainly
-from gateway.opa_command import OpaCommand, find_opa
-from gateway.policy_check import PolicyCheck
+from gateway.policy.bundle import Bundle
+from gateway.policy.check import PolicyCheck
+from gateway.policy.opa_command import OpaCommand, find_opa
 from kernel.clock import SystemClock
 
 _DIRECTORY = click.argument(

@@ -8,9 +8,9 @@ from pathlib import Path
 from joserfc.jwk import ECKey
 
 from consent.model import Act, Choice, Kind, Means, Person, Terms
+from gateway.demo.sources import Resident, Residents
+from gateway.demo.sources import build as build_sources
 from gateway.demo.state import write_document
-from gateway.demo_sources import Resident, Residents
-from gateway.demo_sources import build as build_sources
 from gateway.model import Agreement, Basis
 from gateway.rooms import Rooms, bring_into_force, opened
 from gateway.settings import Settings

@@ -44,7 +44,7 @@ def programs(country: Country) -> list[Program]:
     """Return what runs beside the story: the sources that are processes, and the gateway."""
     place, sources = country.place, country.sources
     tax = [
-        "gateway.demo_sources.tax",
+        "gateway.demo.sources.tax",
         "--port",
         str(place.port + 2),
         "--data",

@@ -10,8 +10,8 @@ from consent.model import Act, Choice, Kind, Means, Person
 from gateway.app import Door, front_door, pipeline_of
 from gateway.ask import Posted
 from gateway.demo.country import SCHEME, Country, Place, found
+from gateway.demo.sources import check_digit
 from gateway.demo.state import prepare
-from gateway.demo_sources import check_digit
 from gateway.pipeline import Pipeline
 from gateway.rooms import Rooms, opened
 from gateway.settings import Settings

@@ -6,13 +6,13 @@ from functools import cache
 
 import pytest
 
-from gateway.bundle import Bundle
 from gateway.decision import canonical_decision
-from gateway.engine_embedded import EmbeddedEngine
-from gateway.engine_opa import OpaEngine
-from gateway.engines import PreparedEngine
-from gateway.policy_check import cases_of
-from gateway.policy_lint import ALLOWED
+from gateway.policy.bundle import Bundle
+from gateway.policy.check import cases_of
+from gateway.policy.engine_embedded import EmbeddedEngine
+from gateway.policy.engine_opa import OpaEngine
+from gateway.policy.engines import PreparedEngine
+from gateway.policy.lint import ALLOWED
 from kernel.canonical import canonical
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal

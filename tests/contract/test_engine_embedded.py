@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from regopy import Interpreter
 
-from gateway import engine_embedded
-from gateway.engine_embedded import EmbeddedEngine
-from gateway.finding import PolicyError
-from gateway.rego_embedded import Evaluator
+from gateway.policy import engine_embedded
+from gateway.policy.engine_embedded import EmbeddedEngine
+from gateway.policy.finding import PolicyError
+from gateway.policy.rego_embedded import Evaluator
 from kernel.canonical import canonical
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal

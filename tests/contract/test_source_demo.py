@@ -15,7 +15,7 @@ import yaml
 
 from adapters.registry import build as build_source
 from adapters.registry import check
-from gateway.demo_sources import Residents, build, check_digit
+from gateway.demo.sources import Residents, build, check_digit
 from kernel.chance import SystemChance
 from kernel.names import Pointer
 from tests.contract.asking import ask
@@ -31,7 +31,7 @@ def residents(tmp_path_factory: pytest.TempPathFactory) -> Residents:
 
 @pytest.fixture(scope="module")
 def tax_url(residents: Residents) -> Iterator[str]:
-    command = [sys.executable, "-m", "gateway.demo_sources.tax", "--port", "0"]
+    command = [sys.executable, "-m", "gateway.demo.sources.tax", "--port", "0"]
     files = ["--data", str(residents.returns), "--secret-file", str(residents.secret)]
     with subprocess.Popen([*command, *files], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

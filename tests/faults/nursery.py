@@ -22,9 +22,9 @@ import alembic.command  # noqa: F401 - the first start imports it late
 import audit.ledger
 import kernel.database
 from gateway import rooms as gateway_rooms
-from gateway.bundle import Bundle
 from gateway.commands.opening import PLAIN
-from gateway.rego_embedded import Evaluator
+from gateway.policy.bundle import Bundle
+from gateway.policy.rego_embedded import Evaluator
 from kernel.errors import Refusal
 from tests.faults import controls, restart, worker
 from tests.faults.disk import Disk

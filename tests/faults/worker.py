@@ -180,7 +180,9 @@ class Desk:
         choice = Choice(terms.offered, 30, uses) if kind is Kind.GIVE else None
         person = Person(who, names.ref(who), names.seal(who))
         try:
-            done = self.consents.carry_out(Act(kind, person, terms, Means("counter", "c-1"), choice))
+            done = self.consents.carry_out(
+                Act(kind, person, terms, Means("counter", "c-1"), choice)
+            )
         except Refusal as refusal:
             self.say(declined=refusal.reason.value, act=kind.value)
         else:

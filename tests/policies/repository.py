@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.bundle import Bundle
-from gateway.catalogue import Catalogue
-from gateway.engine_opa import OpaEngine
-from gateway.opa_command import OpaCommand, find_opa
+from gateway.policy.bundle import Bundle
+from gateway.policy.catalogue import Catalogue
+from gateway.policy.engine_opa import OpaEngine
+from gateway.policy.opa_command import OpaCommand, find_opa
 from kernel.clock import SECOND, Micros, SystemClock
 
 POLICIES = Path(__file__).parents[2] / "policies"

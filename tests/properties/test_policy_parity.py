@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from gateway.decision import canonical_decision
-from gateway.engine_embedded import EmbeddedEngine
-from gateway.engine_opa import OpaEngine
-from gateway.engines import PreparedEngine
+from gateway.policy.engine_embedded import EmbeddedEngine
+from gateway.policy.engine_opa import OpaEngine
+from gateway.policy.engines import PreparedEngine
 from kernel.canonical import Json, canonical
 from kernel.clock import SystemClock
 from kernel.errors import Refusal

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import bundle as bundles
-from gateway.bundle import BadBundle, Bundle
+from gateway.policy import bundle as bundles
+from gateway.policy.bundle import BadBundle, Bundle
 from tests.policies.repository import MANIFEST, POLICIES, bundle, bundle_of
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from gateway.catalogue import Catalogue, CatalogueError, luhn
-from gateway.catalogue_yaml import BadYaml, read_yaml
 from gateway.model import Basis
+from gateway.policy.catalogue import Catalogue, CatalogueError, luhn
+from gateway.policy.catalogue_yaml import BadYaml, read_yaml
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, AgreementId, Pointer, ServiceId
 from tests.policies.repository import NOW, bundle, changed

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.decision import canonical_decision, read_decision, read_input
 from gateway.model import Ask, Basis, Decision, Obligation
 from gateway.pdp import PRECEDENCE, DecisionPoint, Facts, question
-from gateway.policy_cases import Found
+from gateway.policy.cases import Found
 from kernel.clock import Micros
 from kernel.errors import Exact, Reason, Refusal
 from kernel.names import AgreementId, ConsentId, Pointer, Revision, ServiceId, Subject

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy_lint import lint
+from gateway.policy.lint import lint
 
 HEAD = 'package exchange\n\ndefault decision := {"allow": false}\n\n'
 

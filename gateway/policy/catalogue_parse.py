@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.catalogue_schema import (
+from gateway.policy.catalogue_schema import (
     AgenciesEntry,
     AgencyEntry,
     AgreementEntry,
@@ -16,8 +16,8 @@ from gateway.catalogue_schema import (
     SchemeEntry,
     ServiceEntry,
 )
-from gateway.catalogue_yaml import BadYaml, Document, Place, read_yaml
-from gateway.finding import Finding
+from gateway.policy.catalogue_yaml import BadYaml, Document, Place, read_yaml
+from gateway.policy.finding import Finding
 
 E_co = TypeVar("E_co", bound=BaseModel, covariant=True)
 _WORDS = {

@@ -9,8 +9,8 @@ from regopy.interpreter import Bundle as Compiled
 from regopy.rego_shared import LogLevel, RegoError
 
 from gateway.decision import read_decision
-from gateway.finding import Finding
 from gateway.model import Decision
+from gateway.policy.finding import Finding
 from kernel.canonical import parse
 
 ENTRYPOINT = "exchange/decision"

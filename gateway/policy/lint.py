@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from gateway.finding import Finding
-from gateway.policy_cycles import Rules
-from gateway.rego_tokens import Module, Reference, modules
+from gateway.policy.cycles import Rules
+from gateway.policy.finding import Finding
+from gateway.policy.rego_tokens import Module, Reference, modules
 from kernel.canonical import MAX_SAFE_INTEGER
 
 ENTRYPOINT = "exchange/decision.rego"

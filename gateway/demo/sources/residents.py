@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from hashlib import sha256
 
-from gateway.demo_sources.names import (
+from gateway.demo.sources.names import (
     CITIES,
     COLLEGE,
     EMPLOYERS,

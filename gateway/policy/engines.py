@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from gateway.bundle import Bundle
-from gateway.engine_embedded import EmbeddedEngine
-from gateway.engine_opa import OpaEngine
 from gateway.model import Decision
+from gateway.policy.bundle import Bundle
+from gateway.policy.engine_embedded import EmbeddedEngine
+from gateway.policy.engine_opa import OpaEngine
 from kernel.clock import Clock
 from kernel.names import Revision
 

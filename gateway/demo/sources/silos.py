@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.demo_sources.residents import Resident, make
+from gateway.demo.sources.residents import Resident, make
 from kernel.chance import Chance
 
 _SCHEMA = """
@@ -39,7 +39,7 @@ class Residents:
     register: Path
     """The population register: an SQLite database file."""
     returns: Path
-    """What the tax service answers from; only `gateway.demo_sources.tax` reads it."""
+    """What the tax service answers from; only `gateway.demo.sources.tax` reads it."""
     secret: Path
     """The secret that the tax service demands (mode 0600)."""
     schools: Path

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.bundle import MAX_FILE, BadBundle, Bundle
-from gateway.catalogue import Catalogue
-from gateway.catalogue_check import CheckRead
-from gateway.engine_embedded import EmbeddedEngine
-from gateway.finding import Finding, PolicyError
-from gateway.opa_command import OpaCommand, OpaOnce
-from gateway.policy_cases import Case, read_cases
+from gateway.policy.bundle import MAX_FILE, BadBundle, Bundle
+from gateway.policy.cases import Case, read_cases
+from gateway.policy.catalogue import Catalogue
+from gateway.policy.catalogue_check import CheckRead
+from gateway.policy.engine_embedded import EmbeddedEngine
+from gateway.policy.finding import Finding, PolicyError
+from gateway.policy.opa_command import OpaCommand, OpaOnce
 from gateway.ports import Engine
 from kernel.clock import Clock
 

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from opa_client.opa import OpaClient
 
-from gateway.bundle import Bundle
 from gateway.decision import read_decision, read_input, unavailable
-from gateway.finding import PolicyError
 from gateway.model import Decision
-from gateway.opa_session import FAULTS, BoundedSession
-from gateway.policy_lint import lint
+from gateway.policy.bundle import Bundle
+from gateway.policy.finding import PolicyError
+from gateway.policy.lint import lint
+from gateway.policy.opa_session import FAULTS, BoundedSession
 from kernel.canonical import Json
 from kernel.clock import Clock
 from kernel.names import Revision

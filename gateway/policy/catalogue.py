@@ -4,11 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.catalogue_check import CheckRead, check_entries
-from gateway.catalogue_parse import parse_entries
-from gateway.catalogue_schema import SchemeEntry
-from gateway.finding import PolicyError
 from gateway.model import Agency, Agreement, Authority, Service, Text
+from gateway.policy.catalogue_check import CheckRead, check_entries
+from gateway.policy.catalogue_parse import parse_entries
+from gateway.policy.catalogue_schema import SchemeEntry
+from gateway.policy.finding import PolicyError
 from kernel.clock import Micros
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, AgreementId, ServiceId, Subject

@@ -1,6 +1,6 @@
 """The demo's tax service, a process of its own: one person's figures as JSON over HTTP.
 
-`python -m gateway.demo_sources.tax --port 8082 --data FILE --secret-file FILE`
+`python -m gateway.demo.sources.tax --port 8082 --data FILE --secret-file FILE`
 """
 
 import argparse
@@ -103,9 +103,9 @@ def _cut(record: Record, fields: list[str]) -> Record:
 def main(arguments: list[str]) -> int:
     """Serve until the process is ended; the first line printed names the address."""
     parser = argparse.ArgumentParser(
-        prog="python -m gateway.demo_sources.tax",
+        prog="python -m gateway.demo.sources.tax",
         description="The demo's tax service.",
-        epilog="example: python -m gateway.demo_sources.tax --port 8082 --data returns.json "
+        epilog="example: python -m gateway.demo.sources.tax --port 8082 --data returns.json "
         "--secret-file secret",
     )
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")

@@ -4,12 +4,12 @@ import threading
 from collections.abc import Mapping
 from queue import SimpleQueue
 
-from gateway.bundle import Bundle
 from gateway.decision import read_input, unavailable
-from gateway.finding import Finding, PolicyError
 from gateway.model import Decision
-from gateway.policy_lint import ENTRYPOINT, lint
-from gateway.rego_embedded import FAULTS, BadRules, Evaluator
+from gateway.policy.bundle import Bundle
+from gateway.policy.finding import Finding, PolicyError
+from gateway.policy.lint import ENTRYPOINT, lint
+from gateway.policy.rego_embedded import FAULTS, BadRules, Evaluator
 from kernel.clock import Clock, Deadline
 from kernel.names import Revision
 

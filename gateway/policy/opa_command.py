@@ -10,10 +10,10 @@ from typing import Any
 
 import orjson
 
-from gateway.bundle import Bundle
 from gateway.decision import read_decision, unavailable
-from gateway.finding import Finding
 from gateway.model import Decision
+from gateway.policy.bundle import Bundle
+from gateway.policy.finding import Finding
 from kernel.names import Revision
 
 SECONDS = 60

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from gateway.catalogue_parse import Entries, Written
-from gateway.catalogue_schema import (
+from gateway.policy.catalogue_parse import Entries, Written
+from gateway.policy.catalogue_schema import (
     AgencyEntry,
     AgreementEntry,
     AuthorityEntry,
@@ -12,7 +12,7 @@ from gateway.catalogue_schema import (
     ServiceEntry,
     instant,
 )
-from gateway.finding import Finding
+from gateway.policy.finding import Finding
 from kernel.clock import Micros
 
 CheckRead = Callable[[str, Mapping[str, Any], Sequence[str]], None]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gateway.finding import Finding
-from gateway.rego_tokens import Module, Reference
+from gateway.policy.finding import Finding
+from gateway.policy.rego_tokens import Module, Reference
 
 Rule = tuple[str, str]
 """A package, and the name of a rule in it."""

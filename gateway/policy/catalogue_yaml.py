@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from gateway.finding import Finding
+from gateway.policy.finding import Finding
 from kernel.canonical import MAX_SAFE_INTEGER, Json
 
 MAX_DEPTH = 12

@@ -1,0 +1,1 @@
+"""Policy: the officers' repository made ready: the bundle, the catalogue, and two Rego engines."""
