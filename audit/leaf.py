@@ -3,10 +3,9 @@
 import re
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from kernel.canonical import Json, canonical
 from kernel.chance import Chance
@@ -78,8 +77,7 @@ class BadEntry(ValueError):
     """The entry has no leaf: a member that its type does not know, misses, or that is malformed."""
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Draft:
+class Draft(NamedTuple):
     """An entry with its salts drawn and its disclosures made, all but the numbered `subject`."""
 
     entry: Entry
@@ -87,6 +85,10 @@ class Draft:
     digests: tuple[str, ...]
     salts: tuple[str, ...]
     nonces: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        """Return nothing of what it discloses."""
+        return f"<draft of {self.entry.type}>"
 
 
 def draft(entry: Entry, chance: Chance) -> Draft:

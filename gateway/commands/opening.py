@@ -1,6 +1,7 @@
 """Opening: how a command comes to the rooms, and how its troubles become one plain sentence."""
 
 import functools
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -10,8 +11,7 @@ import click
 from audit.model import BadLedger
 from crypto.keyfile import KeyRefused
 from gateway.policy.bundle import BadBundle
-from gateway.policy.engine_opa import BadOpaUrl
-from gateway.policy.finding import PolicyError
+from gateway.policy.finding import BadOpaUrl, PolicyError
 from gateway.policy.opa_command import OpaFailed
 from gateway.rooms import Rooms
 from gateway.rooms import opened as open_with
@@ -63,6 +63,8 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
             raise No(refusal.detail) from refusal
         except PLAIN as error:
             raise No(str(error)) from error
+        except sqlite3.Error as error:
+            raise No(f"The database cannot be used: {error}.") from error
         except TimeoutError as error:
             raise No("The database is busy: another process keeps its lock.") from error
         except OSError as error:

@@ -9,7 +9,7 @@ from opa_client.opa import OpaClient
 from gateway.decision import read_decision, read_input, unavailable
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
-from gateway.policy.finding import PolicyError
+from gateway.policy.finding import BadOpaUrl, PolicyError
 from gateway.policy.lint import lint
 from gateway.policy.opa_session import FAULTS, BoundedSession
 from kernel.canonical import Json
@@ -18,10 +18,6 @@ from kernel.names import Revision
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _QUERY = {"provenance": "true", "strict-builtin-errors": "true"}
-
-
-class BadOpaUrl(ValueError):
-    """The address of OPA cannot be used; the message says why."""
 
 
 class OpaEngine:

@@ -23,3 +23,7 @@ class PolicyError(ValueError):
         """Keep the findings, in the order of files and lines."""
         self.findings = tuple(sorted(set(findings)))
         super().__init__("\n".join(map(str, self.findings)))
+
+
+class BadOpaUrl(ValueError):
+    """The address of OPA cannot be used; the message says why."""

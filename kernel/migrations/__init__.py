@@ -38,6 +38,7 @@ def _upgrade(writer: sqlite3.Connection) -> None:
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util import CommandError  # noqa: PLC0415
     from sqlalchemy import StaticPool, create_engine, event  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
 
     engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
     # The driver would commit before each DDL statement; with its isolation level off, we begin.
@@ -50,3 +51,7 @@ def _upgrade(writer: sqlite3.Connection) -> None:
             command.upgrade(config, "head")
         except CommandError as error:
             raise BadSchema(f"the database's schema cannot be brought to head: {error}") from error
+        except DBAPIError as error:
+            raise BadSchema(
+                f"the database's schema cannot be brought to head: {error.orig}"
+            ) from error

@@ -8,8 +8,8 @@ from unittest.mock import patch
 import orjson
 import pytest
 
-from gateway.policy.engine_opa import BadOpaUrl, OpaEngine
-from gateway.policy.finding import PolicyError
+from gateway.policy.engine_opa import OpaEngine
+from gateway.policy.finding import BadOpaUrl, PolicyError
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.names import Revision

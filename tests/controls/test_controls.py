@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -26,11 +26,8 @@ def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, "Future[Outcomes]"]]:
     """Start every control that was asked for, two at a time."""
-    chosen = [
-        item.callspec.params.get("mutation")
-        for item in request.session.items
-        if hasattr(item, "callspec")
-    ]
+    specs = (getattr(item, "callspec", None) for item in request.session.items)
+    chosen = (spec.params.get("mutation") for spec in specs if spec is not None)
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
             str(one): pool.submit(outcomes_without, one, tmp_path_factory.mktemp("control"))
@@ -55,9 +52,11 @@ def test_every_promise_has_a_control():
 def outcomes_without(mutation: Mutation, place: Path) -> Outcomes:
     """Run the promise's test, and an ordinary exchange, on a copy without the defence."""
     copy = copied(place / "copy")
-    mutate(copy / mutation.file, mutation)
-    ordinary = f"{ORDINARY}[{mutation.country}]"
-    return outcomes_of(copy, place / "report.xml", ordinary, mutation.test)
+    try:
+        mutate(copy / mutation.file, mutation)
+        return outcomes_of(copy, f"{ORDINARY}[{mutation.country}]", mutation.test)
+    finally:
+        shutil.rmtree(place)
 
 
 def copied(copy: Path) -> Path:
@@ -74,11 +73,13 @@ def mutate(file: Path, mutation: Mutation) -> None:
     file.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
 
 
-def outcomes_of(copy: Path, report: Path, *tests: str) -> Outcomes:
+def outcomes_of(copy: Path, *tests: str) -> Outcomes:
     """Run tests in the copy and return how each ended; an error is not a failure."""
-    quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly", f"--junitxml={report}")
+    report, temporary = copy.with_name("report.xml"), copy.with_name("temporary")
+    quiet = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+    places = (f"--junitxml={report}", f"--basetemp={temporary}")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *quiet, *tests],
+        [sys.executable, "-m", "pytest", *quiet, *places, *tests],
         cwd=copy,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
@@ -89,7 +90,7 @@ def outcomes_of(copy: Path, report: Path, *tests: str) -> Outcomes:
     assert done.returncode == 1, done.stdout + done.stderr
     return {
         case.attrib["name"]: next((one.tag for one in case), "passed").replace("failure", "failed")
-        for case in ElementTree.parse(report).iter("testcase")
+        for case in ET.parse(report).iter("testcase")
     }
 
 

@@ -65,11 +65,11 @@ def _said(lines: Sequence[dict]) -> Iterator[str]:
                 }
                 failed |= concerned
             case {"ok": _, "n": n}:
-                del waiting[n]
+                waiting.pop(n, None)
                 if n in failed:
                     yield f"an append ({line['type']}) was acknowledged though its sync failed"
             case {"no": reason, "n": n}:
-                del waiting[n]
+                waiting.pop(n, None)
                 if n in failed and reason != Reason.LEDGER_UNAVAILABLE:
                     yield f"an append whose sync failed was refused with {reason}"
             case {"refused": reason} | {"declined": reason} if reason not in EXPECTED:

@@ -125,8 +125,8 @@ def odd_requests(agency: Agency, text: str) -> Iterator[int]:
     yield agency.post({"subject": {"scheme": text, "value": text}}).status
     yield agency.post({}, **{"Idempotency-Key": ascii_text}).status
     yield agency.post({}, **{"Content-Type": f"application/{ascii_text}"}).status
-    yield agency.post({}, **{"Authorization": f"DPoP {ascii_text}"}).status
-    yield agency.post({}, **{"DPoP": ascii_text}).status
+    yield agency.post({}, Authorization=f"DPoP {ascii_text}").status
+    yield agency.post({}, DPoP=ascii_text).status
     yield agency.ask_token(scope=text).status
     yield agency.ask_token(client_id=text).status
     yield agency.ask_token(client_assertion=agency.assertion(sub=text)).status
@@ -148,7 +148,7 @@ def values_of(people: Iterable[Any]) -> set[str]:
     return {value for value in values if len(value.encode()) >= ENOUGH}
 
 
-@pytest.mark.parametrize("value", ["RN-1234567", "بن عينة", "O’Sample", "710000001234567"])
+@pytest.mark.parametrize("value", ["RN-1234567", "بن عينة", "Çınar-Žít", "710000001234567"])
 def test_a_planted_value_is_found_in_every_form_and_at_every_place(value: str, tmp_path: Path):
     for form in forms(value):
         for before in range(3):

@@ -1,4 +1,4 @@
-"""P4, sealed for the asker: nobody else can open an answer, and clear text stands nowhere beside it.
+"""P4, sealed for the asker: nobody else can open an answer, and clear text is nowhere beside it.
 
 `test_canary.py` looks for it on the disk after everything that can go wrong.
 """

@@ -32,6 +32,7 @@ def subtree(start: int, end: int) -> bytes:
 
 
 @given(st.lists(st.integers(0, 90), max_size=6))
+@settings(deadline=None)
 def test_a_tree_that_grows_in_batches_has_the_root_of_the_definition(batches):
     edge, size = [], 0
     for count in batches:
@@ -43,6 +44,7 @@ def test_a_tree_that_grows_in_batches_has_the_root_of_the_definition(batches):
 
 
 @given(sizes, st.data())
+@settings(deadline=None)
 def test_every_inclusion_proof_verifies_and_no_forged_one_does(size, data):
     index = data.draw(st.integers(0, size - 1))
     root = naive(HASHES[:size])
@@ -68,6 +70,7 @@ def test_every_inclusion_proof_verifies_and_no_forged_one_does(size, data):
 
 
 @given(sizes, st.data())
+@settings(deadline=None)
 def test_every_consistency_proof_verifies_and_no_forged_one_does(new, data):
     old = data.draw(st.integers(1, new))
     roots = (naive(HASHES[:old]), naive(HASHES[:new]))
@@ -87,7 +90,7 @@ def test_every_consistency_proof_verifies_and_no_forged_one_does(new, data):
 
 
 @given(st.integers(1, 400), st.integers(1, 150))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_batch_proves_its_own_entries_from_the_edge_before_it(before, count):
     growth = merkle.Growth(before, [naive(HASHES[a:b]) for a, b in merkle.parts(before)])
     growth.extend(HASHES[before : before + count])

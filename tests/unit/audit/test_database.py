@@ -9,7 +9,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from kernel.clock import Deadline, SystemClock
 from kernel.database import Database, Forked, Replaced
@@ -73,7 +72,7 @@ def test_a_migration_that_is_cut_off_leaves_no_half_schema(tmp_path):
     database = Database(tmp_path / "gateway.db")
     with database.sequence(soon()) as writer:
         writer.execute("CREATE TABLE consent (x)")  # in the way of the first revision
-    with pytest.raises(OperationalError):
+    with pytest.raises(BadSchema, match="already exists"):
         migrate(database, soon())
     assert rows(database.read(), "SELECT name FROM sqlite_master") == [("consent",)]
     database.close(soon())

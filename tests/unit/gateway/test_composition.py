@@ -1,0 +1,149 @@
+"""Composition: rooms opened from settings, with the real policies, and all that stands on them."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from gateway import app as composition
+from gateway.problems import EXPLANATIONS
+from gateway.rooms import bring_into_force, open_rooms, opened, origin
+from gateway.routes import ROUTES, Audience
+from gateway.settings import BadSettings, Mode, Settings
+from kernel.errors import Reason, Refusal
+from tests.policies.repository import POLICIES
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    return Settings.parse(
+        {
+            "GATEWAY_STATE_DIR": str(tmp_path_factory.mktemp("rooms") / "state"),
+            "GATEWAY_POLICIES": str(POLICIES),
+            "GATEWAY_PUBLIC_URL": "https://gateway.example",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def rooms(settings):
+    with opened(settings) as held:
+        yield held
+
+
+@pytest.fixture(scope="module")
+def in_force(rooms):
+    bring_into_force(rooms)
+    return rooms
+
+
+@pytest.fixture(scope="module")
+def client(in_force):
+    return composition.compose(in_force).test_client()
+
+
+def test_production_is_refused_while_it_is_not_served(settings, tmp_path):
+    asked = replace(settings, mode=Mode.PRODUCTION, state_dir=tmp_path / "never")
+    with pytest.raises(BadSettings, match="GATEWAY_MODE=production refuses SQLite"):
+        open_rooms(asked)
+    assert not asked.state_dir.exists()
+
+
+def test_the_state_directory_is_made_for_its_owner_alone(rooms):
+    assert rooms.settings.state_dir.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_logs_origin_is_the_address_without_its_scheme(settings):
+    assert origin(settings) == "gateway.example/audit/log"
+
+
+def test_the_policies_come_into_force_once(in_force):
+    revision, size = in_force.control.active(), in_force.ledger.size
+    bring_into_force(in_force)
+    assert (in_force.control.active(), in_force.ledger.size) == (revision, size)
+    assert in_force.control.now().revision == revision
+
+
+def test_every_address_has_its_view(client):
+    rules = {rule.endpoint: rule for rule in client.application.url_map.iter_rules()}
+    assert {(route.view, route.rule) for route in ROUTES} == {
+        (endpoint, rule.rule) for endpoint, rule in rules.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if route.audience is Audience.ANYONE],
+    ids=lambda one: one.rule,
+)
+def test_what_is_for_anyone_answers_anyone(client, route):
+    assert client.get(route.rule.replace("<reason>", "internal")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "route",
+    [route for route in ROUTES if route.audience is Audience.AGENCY],
+    ids=lambda one: one.rule,
+)
+def test_what_is_for_agencies_is_refused_without_a_token(client, route):
+    path = route.rule.replace("<index>", "0").replace("<", "").replace(">", "")
+    answer = client.open(path, method=route.method)
+    assert answer.status_code == 401
+    assert answer.get_json(force=True)["reason"] == "token.missing"
+
+
+def test_the_gateway_is_ready_and_says_so(client, in_force):
+    assert client.get("/readyz").json == {"ready": True, "missing": []}
+    assert composition.unready(in_force) == []
+
+
+def test_what_keeps_it_from_serving_is_named(in_force):
+    class Broken:
+        fault = "it is closed"
+
+        def now(self):
+            raise Refusal(Reason.POLICY_UNAVAILABLE, "No policies are in force yet.")
+
+        def healthy(self):
+            return False
+
+    broken = replace(in_force, ledger=Broken(), control=Broken(), engine=Broken())
+    assert composition.unready(broken) == [
+        "ledger: it is closed",
+        "policies: No policies are in force yet.",
+        "policies: the engine does not answer",
+    ]
+
+
+def test_the_ledgers_public_side_tells_only_what_is_there(in_force):
+    log = composition.Log(in_force.ledger, in_force.signer.name, in_force.signer.vkey)
+    assert log.header(0)["type"] == "log.opened"
+    assert log.header(10**6) is None
+    assert log.proof(0).startswith("c2sp.org/tlog-proof@v1\n")
+    assert log.checkpoint().startswith("gateway.example/audit/log\n")
+    assert log.vkey() == in_force.signer.vkey
+
+
+def test_every_type_of_problem_leads_to_a_page(client):
+    for reason in EXPLANATIONS:
+        assert client.get(f"/errors/{reason.value}").status_code == 200
+
+
+def test_a_sweep_that_meets_a_ledger_that_fails_goes_on_with_the_next_round(monkeypatch):
+    rounds = []
+
+    class Sweep:
+        def __call__(self):
+            rounds.append(len(rounds))
+            if len(rounds) == 1:
+                raise Refusal(Reason.LEDGER_UNAVAILABLE, "")
+            raise InterruptedError
+
+    class Pause(threading.Event):
+        def wait(self, timeout=None):
+            return False
+
+    monkeypatch.setattr(composition.threading, "Event", Pause)
+    with pytest.raises(InterruptedError):
+        composition._sweep(Sweep())
+    assert rounds == [0, 1]

@@ -1,0 +1,80 @@
+"""Documents: receipts, the directory, and the terms that an agreement offers a person."""
+
+from dataclasses import replace
+
+from gateway.directory import agreement_document, service_document
+from gateway.receipts import Place, base64url, located, receipt_claims
+from gateway.terms import terms_of
+from tests.unit.gateway import parts
+
+
+def test_a_receipt_says_what_was_released_to_whom_and_why():
+    claims = receipt_claims("fb-1", parts.warrant(parts.GIVEN, parts.FAMILY), parts.SEALED)
+    assert claims == {
+        "aud": "fb-1",
+        "exchange": "ex_1",
+        "agreement": "family-allowance",
+        "agreement_revision": "a" * 64,
+        "service": "population/residents",
+        "purpose": "dpv:ServiceProvision",
+        "basis": "consent",
+        "fields": [parts.FAMILY, parts.GIVEN],
+        "policy": parts.POLICY,
+        "consent": "co_1",
+        "sealed_sha256": base64url(parts.SEALED.sha256),
+    }
+    assert parts.NUMBER not in str(claims)
+
+
+def test_a_receipt_says_who_signs_and_where_the_release_is_logged():
+    place = Place("gateway.example/audit/log", 7, b"\xff" * 32, "proof")
+    assert located({"iat": 1}, "https://gateway.example", place) == {
+        "iat": 1,
+        "iss": "https://gateway.example",
+        "log": {
+            "origin": "gateway.example/audit/log",
+            "index": 7,
+            "leaf": "_" * 42 + "8",
+            "proof": "proof",
+        },
+    }
+
+
+def test_a_service_is_described_without_where_its_source_is():
+    assert service_document(parts.SERVICE) == {
+        "id": "population/residents",
+        "provider": "population",
+        "title": {"en": "Residents"},
+        "fields": [
+            {"field": pointer, "title": {"en": pointer}, "category": "identity"}
+            for pointer in parts.FIELDS
+        ],
+    }
+
+
+def test_an_agreement_is_described_with_its_basis_and_its_fields():
+    document = agreement_document(parts.BY_LAW)
+    assert (document["basis"], document["authority"]) == ("statutory", "maintenance-act")
+    assert document["services"] == {
+        "population/residents": [
+            {"field": parts.FAMILY, "optional": False},
+            {"field": parts.GIVEN, "optional": True},
+        ]
+    }
+    assert document["valid_until"].startswith("2027-11-18T")
+
+
+def test_an_agreement_offers_all_of_its_facts_within_its_ceilings():
+    agreement = replace(parts.AGREEMENT, max_uses=5)
+    terms = terms_of(agreement)
+    assert terms.offered == {
+        ("population/residents", parts.FAMILY),
+        ("population/residents", parts.GIVEN),
+    }
+    assert (terms.agreement, terms.revision, terms.agency, terms.purpose) == (
+        "family-allowance",
+        "a" * 64,
+        "family-benefits",
+        "dpv:ServiceProvision",
+    )
+    assert (terms.max_valid_days, terms.max_uses) == (365, 5)

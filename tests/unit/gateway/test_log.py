@@ -1,0 +1,70 @@
+"""Log: one JSON line on standard error, and of a fault its type and place alone."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from gateway.log import LEVELS, configure, fault
+
+
+@pytest.fixture(autouse=True)
+def configuration():
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+
+
+def lines(capsys):
+    told = capsys.readouterr()
+    assert told.out == ""
+    return [json.loads(line) for line in told.err.splitlines()]
+
+
+def raised():
+    try:
+        {"RN-1234566": 1}["RN-7654321"]
+    except KeyError as error:
+        return error
+
+
+def test_a_line_is_json_with_its_level_and_time(capsys):
+    configure("info")
+    structlog.get_logger().info("answered", status=200)
+    (line,) = lines(capsys)
+    assert (line["event"], line["level"], line["status"]) == ("answered", "info", 200)
+    assert line["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_what_is_below_the_level_is_not_told(capsys, level):
+    configure(level)
+    for name in LEVELS:
+        getattr(structlog.get_logger(), name)(name)
+    order = list(LEVELS)
+    assert [line["level"] for line in lines(capsys)] == order[order.index(level) :]
+
+
+def test_libraries_speak_from_warnings_on(capsys):
+    configure("debug")
+    logging.getLogger("some.library").info("token eyJ…")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fault_tells_its_type_and_place_and_never_its_values(capsys):
+    configure("error")
+    fault(raised(), "ex_1")
+    (line,) = lines(capsys)
+    assert (line["event"], line["kind"], line["exchange"]) == ("fault", "KeyError", "ex_1")
+    assert line["where"].startswith("test_log.py:")
+    assert "RN-" not in json.dumps(line)
+
+
+def test_a_fault_that_was_never_raised_has_no_place(capsys):
+    configure("error")
+    fault(ValueError("RN-1234566"), "-")
+    (line,) = lines(capsys)
+    assert line["where"] == "unknown"

@@ -1,0 +1,109 @@
+"""Pages for everybody: health, keys, the ledger's head, and an explanation for each reason."""
+
+import json
+
+import pytest
+
+from gateway.metrics import Metrics
+from gateway.pages import PublicViews
+from gateway.problems import EXPLANATIONS
+from gateway.routes import ROUTES, Audience
+from gateway.web import Front, application
+from kernel.errors import Reason
+from tests.unit.gateway import parts
+
+
+class Log:
+    """The public side of a ledger."""
+
+    def checkpoint(self):
+        return "gateway.example/audit/log\n1\nroot\n\n— signature\n"
+
+    def vkey(self):
+        return "gateway.example/audit/log+00000000+key"
+
+
+class Site:
+    """The pages alone; every other address answers nothing."""
+
+    def __init__(self):
+        self.missing = []
+        metrics = Metrics()
+        pages = PublicViews(lambda: {"keys": []}, Log(), metrics, lambda: self.missing)
+        views = {route.view: getattr(pages, route.view, lambda **_: None) for route in ROUTES}
+        front = Front(
+            "https://gateway.example", parts.Set(), parts.Counting(), metrics, lambda *_: None
+        )
+        self.get = application(front, views).test_client().get
+
+
+@pytest.fixture
+def site():
+    return Site()
+
+
+def test_the_process_answers(site):
+    answer = site.get("/livez")
+    assert (answer.status_code, answer.text) == (200, "ok\n")
+
+
+def test_readiness_says_what_is_missing(site):
+    assert site.get("/readyz").json == {"ready": True, "missing": []}
+    site.missing = ["ledger: it is closed"]
+    answer = site.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json == {"ready": False, "missing": ["ledger: it is closed"]}
+
+
+def test_keys_and_the_ledgers_head_are_for_everybody(site):
+    assert site.get("/v1/receipts/keys").json == {"keys": []}
+    assert site.get("/audit/log/checkpoint").text == Log().checkpoint()
+    assert site.get("/audit/log/vkey").text == Log().vkey() + "\n"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1"])
+def test_figures_are_told_on_this_machine(site, address):
+    answer = site.get("/metrics", environ_overrides={"REMOTE_ADDR": address})
+    assert answer.status_code == 200
+    assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
+
+
+@pytest.mark.parametrize("address", ["10.0.0.7", "203.0.113.9", "fe80::1", "", "unix:"])
+def test_figures_are_not_there_for_anybody_else(site, address):
+    answer = site.get("/metrics", environ_overrides={"REMOTE_ADDR": address})
+    assert (answer.status_code, answer.get_json(force=True)["reason"]) == (
+        404,
+        "request.not_found",
+    )
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_has_its_page(site, reason):
+    answer = site.get(f"/errors/{reason.value}")
+    assert (answer.status_code, answer.content_type) == (200, "text/html; charset=utf-8")
+    for words in (reason.value, str(EXPLANATIONS[reason].status), 'lang="en"'):
+        assert words in answer.text
+    assert "&#x27;" in answer.text or "'" not in answer.text
+    assert "<script" not in answer.text
+
+
+@pytest.mark.parametrize("reason", ["none", "internal%3Cb%3E", "consent.withdrawn", "INTERNAL"])
+def test_what_is_no_reason_has_no_page_and_is_not_repeated(site, reason):
+    answer = site.get(f"/errors/{reason}")
+    assert answer.status_code == 404
+    assert reason not in answer.text
+
+
+def test_the_api_is_described_for_programs_and_for_people(site):
+    described = site.get("/openapi.json")
+    assert described.content_type == "application/json"
+    assert json.loads(described.text)["openapi"].startswith("3.1")
+    page = site.get("/docs")
+    assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
+
+
+def test_the_pages_serve_every_address_that_is_for_anyone_but_the_oauth_ones():
+    oauth = {"server_metadata", "resource_metadata", "token_keys"}
+    for route in ROUTES:
+        if route.audience in {Audience.ANYONE, Audience.OPERATOR} and route.view not in oauth:
+            assert hasattr(PublicViews, route.view)

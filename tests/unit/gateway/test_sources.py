@@ -1,0 +1,78 @@
+"""Sources: the adapter of a warrant's service, built once and again when the service changes."""
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.model import SourceAddress
+from gateway.sources import Sources
+from kernel.errors import Reason, Refusal
+from tests.unit.gateway import parts
+
+CSV = {
+    "format": "csv",
+    "file": "people.csv",
+    "key": "number",
+    "columns": {"/number": "number", "/name/family": "family"},
+}
+SERVICE = replace(parts.SERVICE, adapter="files", read=CSV)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "people.csv").write_text(
+        f"number,family,nickname\n{parts.NUMBER},Haddad,Mina\n", encoding="utf-8"
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def sources(folder):
+    address = SourceAddress("population", folder.as_uri(), timeout=2.0)
+    return Sources({"population": address}, parts.Set())
+
+
+def ask(sources, service=SERVICE):
+    return sources(parts.warrant(parts.FAMILY, service=service))
+
+
+def test_the_source_of_the_warrants_service_answers(sources):
+    record = ask(sources)
+    assert record["number"] == parts.NUMBER
+    assert record["name"] == {"family": "Haddad"}
+
+
+def test_a_source_without_an_address_is_not_available(sources):
+    with pytest.raises(Refusal) as refusal:
+        ask(sources, replace(SERVICE, source="tax"))
+    assert refusal.value.reason is Reason.SOURCE_UNAVAILABLE
+    assert refusal.value.detail == "Source tax is not set up."
+
+
+def test_a_source_is_built_once_and_kept(sources):
+    ask(sources)
+    ((_, built),) = sources._built.values()
+    ask(sources)
+    ask(sources, replace(SERVICE))
+    ((_, kept),) = sources._built.values()
+    assert kept is built
+
+
+def test_a_service_that_changed_gets_a_new_source(sources):
+    ask(sources)
+    changed = {**CSV, "columns": {"/number": "number", "/name/family": "nickname"}}
+    assert ask(sources, replace(SERVICE, read=changed))["name"] == {"family": "Mina"}
+    assert ask(sources)["name"] == {"family": "Haddad"}
+
+
+def test_the_deadline_is_the_sources_own(monkeypatch, sources):
+    given = []
+
+    class Asked:
+        def fetch(self, subject, fields, deadline):
+            given.append((subject, fields, deadline.left()))
+            return {}
+
+    monkeypatch.setattr("gateway.sources.build", lambda *_: Asked())
+    ask(sources)
+    assert given == [(parts.AMINA, {parts.FAMILY}, 2.0)]
