@@ -4,7 +4,7 @@ import re
 from base64 import b64decode, b64encode
 from binascii import Error as BadBase64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
@@ -30,21 +30,19 @@ class Signer:
 
     name: str
     key: Ed25519PrivateKey
+    public: bytes = field(init=False)
+    """The 32 bytes of the public key."""
+    key_id: bytes = field(init=False)
+    """The key's four-byte ID (C2SP signed-note)."""
 
     def __post_init__(self) -> None:
-        """Refuse a name that a signed note cannot carry."""
+        """Refuse a name that a signed note cannot carry; derive once what every note needs."""
         if not _NAME.fullmatch(self.name):
             raise ValueError("a log's origin is visible ASCII without spaces and '+'")
-
-    @property
-    def public(self) -> bytes:
-        """Return the 32 bytes of the public key."""
-        return self.key.public_key().public_bytes_raw()
-
-    @property
-    def key_id(self) -> bytes:
-        """Return the key's four-byte ID (C2SP signed-note)."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
+        public = self.key.public_key().public_bytes_raw()
+        named = self.name.encode() + b"\n" + _ED25519 + public
+        object.__setattr__(self, "public", public)
+        object.__setattr__(self, "key_id", sha256(named).digest()[:4])
 
     @property
     def vkey(self) -> str:

@@ -96,10 +96,15 @@ class Guard:
         new = not path.exists()
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
+            before = file.seek(0, os.SEEK_END)
             text = b"".join(restriction.line() for restriction in restrictions)
-            if file.write(text) != len(text):
-                raise OSError(f"the guard's journal {path} took only part of a line")
-            os.fsync(file.fileno())
+            try:
+                if file.write(text) != len(text):
+                    raise OSError(f"the guard's journal {path} took only part of a line")
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(before)  # a line whose sync failed must not count as kept
+                raise
         if new:
             sync_directory(self._directory)
 

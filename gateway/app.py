@@ -1,6 +1,7 @@
 """App: the composition root; the one place where the rooms are told of each other."""
 
 import atexit
+import sqlite3
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -139,6 +140,8 @@ def unready(rooms: Rooms) -> list[str]:
         rooms.control.now()
     except Refusal as refusal:
         missing.append(f"policies: {refusal.detail}")
+    except sqlite3.Error:
+        missing.append("database: it cannot be read")
     if not rooms.engine.healthy():
         missing.append("policies: the engine does not answer")
     return missing

@@ -17,7 +17,7 @@ _Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 _Free = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
-_Path = Annotated[str, StringConstraints(min_length=2, max_length=256, pattern=r"^/")]
+_Path = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
 class _Strict(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Flask, g, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from gateway.ask import MAX_BODY
@@ -66,12 +66,12 @@ def application(front: Front, views: Mapping[str, View]) -> Flask:
 
 
 def _as_written() -> None:
-    """Refuse what Werkzeug mends: slashes in front of a path, and a method in small letters."""
+    """Refuse what Werkzeug mends: slashes in front of a path, a method in small letters, HEAD."""
     method, path = request.environ["REQUEST_METHOD"], request.environ["PATH_INFO"]
     if not path.startswith("/") or path.startswith("//"):
-        raise Refusal(Reason.REQUEST_NOT_FOUND, _WORDS[Reason.REQUEST_NOT_FOUND])
-    if method != method.upper():
-        raise Refusal(Reason.REQUEST_METHOD, _WORDS[Reason.REQUEST_METHOD])
+        raise NotFound
+    if request.url_rule is not None and (method == "HEAD" or method != method.upper()):
+        raise MethodNotAllowed(request.url_rule.methods)
 
 
 def _answer_errors(app: Flask, front: Front) -> None:

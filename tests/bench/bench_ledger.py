@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,10 +17,13 @@ CALLERS = (1, 16, 64)
 SECONDS = 4.0
 PEOPLE = 1000
 INPUT = {"asked": ["/name/family", "/address/postcode"] * 4, "agreement": {"terms": "x" * 300}}
+INPUT_OF_A_KIBIBYTE = {"facts": "x" * 700}
+Make = Callable[[int, Concerned], tuple[Entry, Effect | None]]
+Row = dict[str, float]
 HEADER = dict(stage.exchange("release", "ex_0"))
 
 
-def release(n: int, person: Concerned) -> tuple[Entry, Effect]:
+def release(n: int, person: Concerned) -> tuple[Entry, Effect | None]:
     """Return a release and its effect, as large as the gateway's: three rows read, two written."""
     name = f"ex_{n:026d}"
     use = Key("consent_use", (name,))
@@ -45,7 +49,14 @@ def release(n: int, person: Concerned) -> tuple[Entry, Effect]:
     return entry, Effect((use, count, block), apply)
 
 
-def measure(ledger: Ledger, callers: int, seconds: float) -> dict[str, float]:
+def plain(n: int, person: Concerned) -> tuple[Entry, Effect | None]:
+    """Return an entry about one person with one disclosure of a kibibyte, and no effect."""
+    header = {"exchange": f"ex_{n:026d}", "consumer": "family-benefits", "decision": "deny"}
+    disclosures = {"input": INPUT_OF_A_KIBIBYTE}
+    return Entry(EntryType.EXCHANGE_REFUSAL, header, disclosures, (person,), epoch=0), None
+
+
+def measure(ledger: Ledger, callers: int, seconds: float, make: Make = release) -> Row:
     """Append from so many threads in a closed loop, and return rate, CPU and latencies."""
     people = [stage.person(n) for n in range(PEOPLE)]
     latencies: list[float] = []
@@ -54,7 +65,7 @@ def measure(ledger: Ledger, callers: int, seconds: float) -> dict[str, float]:
     def run(thread: int) -> None:
         n = first + thread
         while (start := time.perf_counter()) < stop:
-            ledger.append(*release(n, people[n % PEOPLE]))
+            ledger.append(*make(n, people[n % PEOPLE]))
             latencies.append(time.perf_counter() - start)
             n += callers
 
@@ -80,9 +91,11 @@ def main(directory: Path | None = None, seconds: float = SECONDS) -> dict[str, o
     """Print a table and return its figures."""
     figures: dict[str, object] = {}
     with TemporaryDirectory(dir=directory) as place, stage.Stage(Path(place)).open() as log:
-        for callers in CALLERS:
-            figures[f"{callers} waiting"] = row = measure(log.ledger, callers, seconds)
-            print(f"{callers:>3} waiting: {json.dumps(row)}")  # noqa: T201 - it is a table
+        for make in (plain, release):
+            for callers in CALLERS:
+                name = f"{make.__name__}, {callers} waiting"
+                figures[name] = row = measure(log.ledger, callers, seconds, make)
+                print(f"{name:>20}: {json.dumps(row)}")  # noqa: T201 - it is a table
         files = {path.name: path.stat().st_size for path in Path(place).iterdir() if path.is_file()}
         figures["bytes_per_entry"] = round(files["gateway.db"] / log.ledger.size)
         print(f"bytes per entry: {figures['bytes_per_entry']}")  # noqa: T201 - it is a table

@@ -1,4 +1,4 @@
-"""Controls: without its defence, the test of a promise fails; so it is the defence that it shows."""
+"""Controls: without its defence a promise's test fails; so it is the defence that it shows."""
 
 import os
 import shutil
@@ -49,6 +49,11 @@ def test_every_promise_has_a_control():
     assert {mutation.promise for mutation in MUTATIONS} == {f"P{n}" for n in range(1, 9)}
 
 
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=str)
+def test_the_table_of_controls_fits_the_code(mutation: Mutation):
+    assert text_of(ROOT / mutation.file).count(mutation.old) == 1
+
+
 def outcomes_without(mutation: Mutation, place: Path) -> Outcomes:
     """Run the promise's test, and an ordinary exchange, on a copy without the defence."""
     copy = copied(place / "copy")
@@ -68,9 +73,11 @@ def copied(copy: Path) -> Path:
 
 
 def mutate(file: Path, mutation: Mutation) -> None:
-    text = file.read_text(encoding="utf-8")
-    assert text.count(mutation.old) == 1, f"{mutation.file} is not as the table of controls has it"
-    file.write_text(text.replace(mutation.old, mutation.new), encoding="utf-8")
+    file.write_text(text_of(file).replace(mutation.old, mutation.new), encoding="utf-8")
+
+
+def text_of(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
 
 
 def outcomes_of(copy: Path, *tests: str) -> Outcomes:

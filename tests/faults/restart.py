@@ -29,9 +29,9 @@ def inspect(state: Path, lines: Sequence[dict], say: worker.Say) -> Iterator[str
     `lines` are what the worker said before the fault; `say` takes what is said now.
     """
     yield from _said(lines)
-    journal = _journal(state)
+    journal = worker.journal(state)
     for line in lines:
-        if "ok" in line and line["restricts"] and line["ok"] not in journal:
+        if "kept" in line and not (line["kept"] and line["ok"] in journal):
             yield f"the guard's journal lacks the acknowledged restriction {line['ok']}"
     try:
         rooms = gateway_rooms.open_rooms(worker.settings(state))
@@ -137,17 +137,8 @@ def _replayed(
         return
     yield from differences(connection, replay)
     restricted = {index for (index,) in replay.tables["ledger_restriction"]}
-    if (journal := _journal(rooms.settings.state_dir)) != restricted:
+    if (journal := worker.journal(rooms.settings.state_dir)) != restricted:
         yield f"the guard's journal is off by {sorted(journal ^ restricted)}"
     for ref, identifier in connection.execute("SELECT subject_ref, identifier FROM consent"):
         if rooms.pseudonyms.ref(rooms.pseudonyms.open(identifier, ref)) != ref:
             yield "a consent's identifier is somebody else's"
-
-
-def _journal(state: Path) -> set[int]:
-    """Return the indices in the guard's journal, whole lines alone."""
-    try:
-        text = (state / JOURNAL).read_bytes()
-    except FileNotFoundError:
-        return set()
-    return {json.loads(line)["index"] for line in text.split(b"\n")[:-1]}

@@ -169,7 +169,7 @@ def test_a_fault_at_any_call_of_the_first_start_leaves_a_gateway_that_starts(emp
         ("deaf_commits", "ENOSPC", "", "is not in the ledger"),
         ("deaf_guard", "EIO", "guard", "lacks the acknowledged restriction"),
         ("asking_anyway", "EIO", "", "without a decision"),
-        ("half_a_use", "none", "", "consent_count"),
+        ("half_a_use", "none", "", "one use too many"),
     ],
 )
 def test_the_inspection_notices_when_a_defence_is_gone(ground, control, fault, below, finding):

@@ -56,6 +56,15 @@ def subject(number: int) -> Subject:
     return Subject("resident-number", f"RN-{digits}{-total % 10}")
 
 
+def journal(state: Path) -> set[int]:
+    """Return the indices in the guard's journal, whole lines alone."""
+    try:
+        text = (state / "guard" / "restrictions.jsonl").read_bytes()
+    except FileNotFoundError:
+        return set()
+    return {json.loads(line)["index"] for line in text.split(b"\n")[:-1]}
+
+
 class Say:
     """A pipe that takes whole lines."""
 
@@ -72,6 +81,7 @@ class Told:
 
     def __init__(self, rooms: Rooms, say: Say) -> None:
         self._ledger = rooms.ledger
+        self._state = rooms.settings.state_dir
         self._say = say
         self._count = itertools.count()
 
@@ -86,6 +96,8 @@ class Told:
             ended = header["exchange"] if closes else None
             self._say(no=refusal.reason.value, ended=ended, **line)
             raise
+        if entry.restricts:
+            line["kept"] = logged.index in journal(self._state)
         self._say(ok=logged.index, leaf=logged.leaf_hash.hex(), **line)
         return logged
 

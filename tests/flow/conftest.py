@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.flow.office import Office, open_office
 from tests.flow.watched import WatchedCountry, policies, watched_country
 
 LAW = """\
@@ -83,14 +82,7 @@ decision := {
 
 
 @pytest.fixture(scope="session")
-def office() -> Iterator[Office]:
-    """The tests' own tax office."""
-    with open_office() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def watched(tmp_path_factory: pytest.TempPathFactory, office: Office) -> Iterator[WatchedCountry]:
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedCountry]:
     """A country that is watched: its rules are the real ones, its tax office has time."""
     place = tmp_path_factory.mktemp("watched")
     files = {
@@ -101,17 +93,17 @@ def watched(tmp_path_factory: pytest.TempPathFactory, office: Office) -> Iterato
         "GATEWAY_POLICIES": policies(place / "policies", files),
         "GATEWAY_SOURCE_TAX_TIMEOUT": "20",
     }
-    with watched_country(place / "demo", office, **settings) as started:
+    with watched_country(place / "demo", **settings) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def misruled(tmp_path_factory: pytest.TempPathFactory, office: Office) -> Iterator[WatchedCountry]:
+def misruled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedCountry]:
     """A country whose rules are no use: lavish, mean or nonsense; and nobody waits in it."""
     place = tmp_path_factory.mktemp("misruled")
     settings = {
         "GATEWAY_POLICIES": policies(place / "policies", {"exchange/decision.rego": MISRULE}),
-        "GATEWAY_SOURCE_TAX_TIMEOUT": "1",
+        "GATEWAY_SOURCE_TAX_TIMEOUT": "2",
     }
-    with watched_country(place / "demo", office, **settings) as started:
+    with watched_country(place / "demo", **settings) as started:
         yield started

@@ -148,7 +148,7 @@ def values_of(people: Iterable[Any]) -> set[str]:
     return {value for value in values if len(value.encode()) >= ENOUGH}
 
 
-@pytest.mark.parametrize("value", ["RN-1234567", "بن عينة", "Çınar-Žít", "710000001234567"])
+@pytest.mark.parametrize("value", ["RN-1234567", "بن عينة", "Çelebi-Žít", "710000001234567"])
 def test_a_planted_value_is_found_in_every_form_and_at_every_place(value: str, tmp_path: Path):
     for form in forms(value):
         for before in range(3):

@@ -14,7 +14,7 @@ from tests.country import INCOME
 from tests.flow.office import YEAR, Question, honest
 from tests.flow.watched import Leaf, WatchedCountry
 
-ROUNDS = 6
+ROUNDS = 5
 ASKERS = 8
 BEFORE, AFTER = 16, 2
 """How many answers there are before the withdrawal, and from each asker after it."""

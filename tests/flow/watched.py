@@ -17,7 +17,7 @@ from gateway.demo.state import prepare
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
 from tests.country import RunningCountry, free_port
-from tests.flow.office import Office
+from tests.flow.office import Office, open_office
 
 Leaf = dict[str, Any]
 
@@ -30,10 +30,9 @@ class WatchedCountry(RunningCountry):
     standing: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def consented(self) -> Any:
-        """Return somebody whom no other test knows, who consented to all before the start."""
+        """Return somebody whom no other test knows, who consented to all that was offered."""
         place = next(self.standing)
-        assert place <= STANDING, "every standing consent is taken"
-        return self.country.sources.people[place]
+        return self.country.sources.people[place] if place <= STANDING else self.consenting()
 
     @property
     def database(self) -> Path:
@@ -62,18 +61,19 @@ class WatchedCountry(RunningCountry):
 
 
 @contextmanager
-def watched_country(state: Path, office: Office, **settings: str) -> Iterator[WatchedCountry]:
-    """Run a country with a tax office of the tests' own, under further settings."""
+def watched_country(state: Path, **settings: str) -> Iterator[WatchedCountry]:
+    """Run a country with a tax office of its own, under further settings."""
     place = Place(prepare(state), free_port())
     country = found(place)
-    more = {"GATEWAY_SOURCE_TAX_URL": office.url, **settings}
-    country = replace(country, settings={**country.settings, **more})
-    processes = Processes(place.state / "logs", lambda name: None)
-    try:
-        processes.start([one for one in programs(country) if one.name == "gateway"])
-        yield WatchedCountry(country, processes, office=office)
-    finally:
-        processes.stop()
+    with open_office() as office:
+        more = {"GATEWAY_SOURCE_TAX_URL": office.url, **settings}
+        country = replace(country, settings={**country.settings, **more})
+        processes = Processes(place.state / "logs", lambda name: None)
+        try:
+            processes.start([one for one in programs(country) if one.name == "gateway"])
+            yield WatchedCountry(country, processes, office=office)
+        finally:
+            processes.stop()
 
 
 def policies(directory: Path, files: dict[str, str]) -> str:

@@ -185,4 +185,4 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=120, stateful_step_count=25, deadline=None)
+TestHistories.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)

@@ -129,6 +129,25 @@ def test_every_type_of_problem_leads_to_a_page(client):
         assert client.get(f"/errors/{reason.value}").status_code == 200
 
 
+def test_what_is_built_serves_sweeps_and_is_closed_at_the_end(monkeypatch, settings, tmp_path):
+    at_exit, swept = [], threading.Event()
+    monkeypatch.setattr(composition, "configure", at_exit.append)
+    monkeypatch.setattr(composition.atexit, "register", at_exit.append)
+    monkeypatch.setattr(composition, "_sweep", lambda sweep: swept.set())
+    alone = replace(settings, state_dir=tmp_path, database=tmp_path / "causeway.db")
+    client = composition.build(alone).test_client()
+    assert client.get("/readyz").json == {"ready": True, "missing": []}
+    assert swept.wait(5)
+    level, close = at_exit
+    assert level == "info"
+    close()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["missing"]) == (
+        503,
+        ["ledger: it is closed", "database: it cannot be read"],
+    )
+
+
 def test_a_sweep_that_meets_a_ledger_that_fails_goes_on_with_the_next_round(monkeypatch):
     rounds = []
 

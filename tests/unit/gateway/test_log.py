@@ -24,9 +24,13 @@ def lines(capsys):
     return [json.loads(line) for line in told.err.splitlines()]
 
 
+def look_up(number):
+    return {"RN-1234566": 1}[number]
+
+
 def raised():
     try:
-        {"RN-1234566": 1}["RN-7654321"]
+        look_up("RN-7654321")
     except KeyError as error:
         return error
 
@@ -59,7 +63,7 @@ def test_a_fault_tells_its_type_and_place_and_never_its_values(capsys):
     fault(raised(), "ex_1")
     (line,) = lines(capsys)
     assert (line["event"], line["kind"], line["exchange"]) == ("fault", "KeyError", "ex_1")
-    assert line["where"].startswith("test_log.py:")
+    assert line["where"] == f"test_log.py:{look_up.__code__.co_firstlineno + 1}"
     assert "RN-" not in json.dumps(line)
 
 

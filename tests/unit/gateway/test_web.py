@@ -133,6 +133,11 @@ def test_each_address_takes_its_one_method(site):
             assert answer.status_code == 405 or route.rule.startswith("/v1/exchanges/")
 
 
+def test_head_is_not_taken_for_get(site):
+    answer = site.client.head("/livez")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+
+
 def test_a_method_in_small_letters_is_none(site):
     answer = site.client.open("/livez", environ_overrides={"REQUEST_METHOD": "get"})
     assert members(answer)["reason"] == "request.method"
