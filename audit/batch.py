@@ -194,7 +194,7 @@ class Batch:
         self, place: Place, number: int | None, secret: bytes, nonce: bytes, shown: Iterable[str]
     ) -> None:
         sealed = seal(self._root_key, secret, place, nonce, tuple(shown))
-        self.bodies.append(Body(place.entry, place.person, number, sealed))
+        self.bodies.append(Body(place.person, place.entry, number, sealed))
 
 
 def _listed(row: Row | None) -> tuple[int, int | None, bytes] | None:

@@ -39,8 +39,8 @@ class Tree:
 class Body(NamedTuple):
     """One sealed set of disclosures: for one person, or for nobody in particular."""
 
-    entry: int
     person: str
+    entry: int
     number: int | None
     sealed: bytes
 

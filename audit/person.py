@@ -27,23 +27,23 @@ def activity(connection: sqlite3.Connection, root: RootKey, ref: SubjectRef) -> 
     head = store.head(connection)
     if row is None or head is None:
         return
-    match row:
-        case {"secret": bytes(secret), "number": int(count)}:
-            numbers = range(1, count + 1)
-        case _:
-            raise BadLedger("a row of the person table is not as the ledger wrote it")
+    secret, count = row["secret"], row["number"]
+    if not isinstance(secret, bytes) or not isinstance(count, int):
+        raise BadLedger("a row of the person table is not as the ledger wrote it")
+    last = -1
     for first in range(1, count + 1, _PAGE):
+        expected = list(range(first, min(first + _PAGE, count + 1)))
         rows = connection.execute(
             'SELECT b.number, b."index", b.sealed, l.leaf FROM ledger_body AS b'
             ' JOIN ledger_leaf AS l ON l."index" = b."index"'
-            " WHERE b.person = ? AND b.number >= ? AND b.number < ? ORDER BY b.number",
-            (ref, first, first + _PAGE),
+            ' WHERE b.person = ? AND b."index" > ? ORDER BY b."index" LIMIT ?',
+            (ref, last, len(expected)),
         ).fetchall()
-        expected = numbers[first - 1 : first - 1 + _PAGE]
-        if [number for number, *_ in rows] != list(expected):
+        if [number for number, *_ in rows] != expected:
             raise BadLedger("a person's list has a gap: an entry about them was removed")
         for number, index, sealed, leaf in rows:
             yield _open(root, secret, Place(head.origin, index, ref), (number, sealed, leaf))
+            last = index
 
 
 def _open(root: RootKey, secret: bytes, place: Place, found: tuple[int, bytes, bytes]) -> Activity:

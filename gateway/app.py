@@ -1,6 +1,7 @@
 """App: the composition root; the one place where the rooms are told of each other."""
 
 import atexit
+import gc
 import sqlite3
 import threading
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ from kernel.errors import Refusal
 from kernel.keyvalue import KeyValue, boot_id
 
 SWEEP_EVERY = 15.0
+GC_THRESHOLDS = (50_000, 20, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,17 @@ def build(settings: Settings) -> Flask:
     bring_into_force(rooms)
     sweep = Sweep(rooms.database, rooms.ledger, rooms.pseudonyms.open, rooms.clock)
     threading.Thread(target=_sweep, args=(sweep,), name="sweep", daemon=True).start()
-    return compose(rooms)
+    app = compose(rooms)
+    _settle_garbage_collection()
+    return app
+
+
+def _settle_garbage_collection() -> None:
+    """Leave what was made at the start out of every later collection: it took a fifth of the CPU
+    of an exchange."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def compose(rooms: Rooms) -> Flask:

@@ -1,6 +1,6 @@
 """Minimise: cut a record down to its warrant, whatever the source sent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from enum import Enum
 from typing import TypeAlias
 
@@ -63,14 +63,14 @@ def _cut(value: Json, tree: _Tree) -> Json | _Absent:
         return _Absent.ABSENT
     if "*" in tree:
         return _cut_items(value, tree["*"])
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise _bad("its answer has a value where a group of fields belongs")
     kept = ((name, _cut(value[name], below)) for name, below in tree.items() if name in value)
     return {name: part for name, part in kept if part is not _Absent.ABSENT}
 
 
 def _cut_items(value: Json, below: _Tree) -> list[Json]:
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if not isinstance(value, list):
         raise _bad("its answer has no list where a list belongs")
     if len(value) > MAX_ITEMS:
         raise _bad(f"a list in its answer has more than {MAX_ITEMS} items")
@@ -79,7 +79,7 @@ def _cut_items(value: Json, below: _Tree) -> list[Json]:
 
 def _at(value: Json, pointer: Pointer) -> Json:
     for segment in segments(pointer):
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             return None
         value = value.get(segment)
     return value

@@ -9,6 +9,8 @@ metadata = MetaData()
 
 # SQLite makes a column its row number, and saves an index, only when the type says INTEGER.
 _Position = BigInteger().with_variant(Integer(), "sqlite")
+# Where rows are short, SQLite keeps them in the key's own tree (`sqlite_with_rowid=False`), which
+# is one page less to write with every entry.
 
 ledger_state = Table(
     "ledger_state",
@@ -42,12 +44,11 @@ ledger_tile = Table(
 ledger_body = Table(
     "ledger_body",
     metadata,
-    Column("index", BigInteger, primary_key=True, autoincrement=False),
     Column("person", Text, primary_key=True),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=True),
     Column("sealed", LargeBinary, nullable=False),
 )
-Index("ledger_body_person", ledger_body.c.person, ledger_body.c.number, unique=True)
 
 ledger_restriction = Table(
     "ledger_restriction",
@@ -62,6 +63,7 @@ person = Table(
     Column("secret", LargeBinary, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("last", BigInteger, nullable=True),
+    sqlite_with_rowid=False,
 )
 
 control = Table(
@@ -134,6 +136,7 @@ consent_count = Table(
     Column("service", Text, primary_key=True),
     Column("term", BigInteger, nullable=False),
     Column("uses", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 consent_use = Table(
@@ -145,6 +148,7 @@ consent_use = Table(
     Column("agency", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("index", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 Index("consent_use_consent", consent_use.c.consent, consent_use.c.index)
 

@@ -144,7 +144,7 @@ def test_a_full_disk_releases_nothing_and_the_gateway_goes_on_when_there_is_room
     with full_disk(own):
         answers = [agency.exchange(resident.number, RESIDENTS, FIELDS) for _ in range(3)]
         for answer in answers:
-            assert (answer.status, answer.reason) == (503, "ledger.unavailable")
+            assert (answer.status, answer.reason) == (503, "ledger.unavailable"), answer.json
             assert "sealed" not in answer.json
     wait(lambda: serves(own, resident), "it does not serve again")
     leaves = own.leaves(tmp_path / "after")[before:]

@@ -4,6 +4,7 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from audit import person
 from audit.disclosures import Place, RootKey, Unreadable, seal, unseal
 from audit.model import BadLedger
 from audit.person import activity
@@ -97,6 +98,11 @@ def test_a_gap_in_the_list_is_found(log, statement):
     change(log, statement)
     with pytest.raises(BadLedger, match="gap"):
         listed(log)
+
+
+def test_a_list_longer_than_a_page_is_whole(log, monkeypatch):
+    monkeypatch.setattr(person, "_PAGE", 2)
+    assert [each.number for each in listed(log)] == [1, 2, 3]
 
 
 def test_disclosures_of_another_key_or_another_leaf_are_found(log):
