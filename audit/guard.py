@@ -7,6 +7,7 @@ import os
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from audit.checkpoint import BadCheckpoint, Signer
@@ -99,9 +100,7 @@ class Guard:
             before = file.seek(0, os.SEEK_END)
             text = b"".join(restriction.line() for restriction in restrictions)
             try:
-                if file.write(text) != len(text):
-                    raise OSError(f"the guard's journal {path} took only part of a line")
-                os.fsync(file.fileno())
+                _write_durably(file, text)
             except OSError:
                 file.truncate(before)  # a line whose sync failed must not count as kept
                 raise
@@ -119,3 +118,9 @@ class Guard:
             if type(index) is int and isinstance(leaf, str):
                 return index, leaf.encode()
         raise GuardUnreadable(f"the guard's journal {path} is damaged: its last line has no index")
+
+
+def _write_durably(file: FileIO, text: bytes) -> None:
+    if file.write(text) != len(text):
+        raise OSError("the guard's journal took only part of a line")
+    os.fsync(file.fileno())

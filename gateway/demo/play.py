@@ -21,6 +21,7 @@ def play(state: Path, port: int, *, leave: bool, say: Say) -> None:
 
     Raises `NotOurs`, `NotStarted` or `StoryBroken`, each with plain words.
     """
+    Processes.claim(port, port + 2)
     place = Place(prepare(state), port)
     country = found(place)
     processes = Processes(

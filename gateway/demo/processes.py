@@ -1,5 +1,6 @@
 """Processes: the gateway and each source on their own; one that dies is started again."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -51,6 +52,19 @@ class Processes:
         for program in programs:
             self._await(program)
         self._watcher.start()
+
+    @staticmethod
+    def claim(*ports: int) -> None:
+        """Raise `NotStarted` where somebody else listens on a port already."""
+        for port in ports:
+            with socket.socket() as taken:
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    taken.bind(("127.0.0.1", port))
+                except OSError:
+                    raise NotStarted(
+                        f"Port {port} is taken; name another first port with --port."
+                    ) from None
 
     def pids(self) -> dict[str, int]:
         """Return the process ids by name."""
