@@ -88,9 +88,8 @@ class Story:
         last = activity(self.country)[-1]
         shown = _shown(last, "actor", "user"), _shown(last, "response", "reason")
         self._hold(shown == ("clerk-4471", "field.not_agreed"), f"her list shows {shown}")
-        self.say(
-            f"   Refused. Her list, number {last['number']}, says who and why: {', '.join(map(str, shown))}."
-        )
+        who, why = map(str, shown)
+        self.say(f"   Refused. Her list, number {last['number']}, says who and why: {who}, {why}.")
         again = self._ask(service)
         self._hold(again.ok, f"the agreed facts were not told: {again.err}")
         self.used += 1
