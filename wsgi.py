@@ -1,8 +1,11 @@
-"""The WSGI application, from the environment's settings."""
+"""The WSGI application, from the environment's settings, and how `serve` serves it."""
 
 from gateway.app import build
+from gateway.ask import MAX_BODY
+from gateway.intake import Intake
 from gateway.parent import die_with_parent
 from gateway.settings import Settings
 
 die_with_parent()
 application = build(Settings.from_environ())
+served = Intake(application, MAX_BODY)

@@ -1,22 +1,83 @@
-"""Intake: a body has arrived whole, small and in time before the application looks at it."""
+"""Intake: a request reaches the application whole, small, in time, and as it was written.
 
-import threading
-from collections.abc import Iterable
+The server speaks ASGI and the application WSGI. The steps between stand here because a WSGI server
+would wait for a body as long as its sender likes, with a thread, hand on the part that came of one
+that broke off as if it were all, decode the path, and keep one of two headers.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BytesIO
-from queue import Empty, SimpleQueue
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
+Scope = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+THREADS = 32
+"""Requests that the application works on at once; some of them wait for a slow source."""
 WITHIN = 10.0
 """Seconds that a body may take."""
 LINGER, LINGERING = 1024 * 1024, 1.0
 """Bytes and seconds of a body that is too large which are read before the answer, since a sender
 whose connection is closed in its face never sees why."""
+
+
+class Intake:
+    """Serves a WSGI application over ASGI; slow senders wait here and hold no thread."""
+
+    def __init__(self, application: "WSGIApplication", limit: int) -> None:
+        """Keep the application, and how many bytes a body may have."""
+        self._application = application
+        self._limit = limit
+        self._threads = ThreadPoolExecutor(THREADS, "request")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        environ = _environ(scope)
+        try:
+            body = await self._arrived(environ.get("CONTENT_LENGTH", "0"), receive)
+            environ["wsgi.input"] = BytesIO(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
+        except HTTPException as error:
+            environ["wsgi.input"] = Unusable(error)
+        loop = asyncio.get_running_loop()
+        start, body = await loop.run_in_executor(self._threads, self._answer, environ)
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+    def _answer(self, environ: "WSGIEnvironment") -> tuple[Mapping[str, Any], bytes]:
+        start: dict[str, Any] = {"type": "http.response.start"}
+
+        def begin(status: str, headers: list[tuple[str, str]], _: object = None) -> Any:
+            start["status"] = int(status[:3])
+            start["headers"] = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+            ]
+
+        return start, b"".join(self._application(environ, begin))
+
+    async def _arrived(self, length: str, receive: Receive) -> bytes:
+        body, over = b"", length.isdecimal() and int(length) > self._limit
+        if not over:
+            try:
+                async with asyncio.timeout(WITHIN):
+                    body = await _read(receive, self._limit)
+            except TimeoutError:
+                raise BadRequest from None
+        if over or len(body) > self._limit:
+            with suppress(TimeoutError, BadRequest):
+                async with asyncio.timeout(LINGERING):
+                    await _read(receive, LINGER)
+            raise RequestEntityTooLarge
+        return body
 
 
 class Unusable:
@@ -31,57 +92,44 @@ class Unusable:
         raise self._error
 
 
-class Intake:
-    """Reads every body before the application runs; slow senders wait here and nowhere else.
-
-    The server reads a body for as long as the sender likes, and gives what came as if it were all.
-    """
-
-    def __init__(self, application: "WSGIApplication", limit: int) -> None:
-        """Keep the application, and how large a body may be."""
-        self._application = application
-        self._limit = limit
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Run the application once the body is there, or in its place what is wrong with it."""
-        try:
-            environ["wsgi.input"] = self._arrived(environ)
-        except HTTPException as error:
-            environ["wsgi.input"] = Unusable(error)
-        return self._application(environ, start_response)
-
-    def _arrived(self, environ: "WSGIEnvironment") -> IO[bytes]:
-        chunked = "HTTP_TRANSFER_ENCODING" in environ
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        if not chunked and not length:
-            return BytesIO()
-        stream, most = environ["wsgi.input"], self._limit + 1
-        body = b"" if length > self._limit else _in_time(stream, most, WITHIN)
-        if max(length, len(body)) > self._limit:
-            with suppress(BadRequest):
-                _in_time(stream, LINGER, LINGERING)
-            raise RequestEntityTooLarge
-        # RFC 9112 §8: a message shorter than it says is incomplete.
-        if not chunked and len(body) != length:
+async def _read(receive: Receive, enough: int) -> bytes:
+    """Return the whole body, or more than enough of it; raise `BadRequest` where it broke off
+    (RFC 9112 §8)."""
+    body, more = bytearray(), True
+    while more and len(body) <= enough:
+        message = await receive()
+        if message["type"] != "http.request":
             raise BadRequest
-        return BytesIO(body)
-
-
-def _in_time(stream: IO[bytes], most: int, seconds: float) -> bytes:
-    """Return the body, or `most` bytes of it; the thread that reads ends with the connection."""
-    arrived: SimpleQueue[bytes] = SimpleQueue()
-    reader = threading.Thread(target=lambda: arrived.put(_drained(stream, most)), daemon=True)
-    reader.start()
-    try:
-        return arrived.get(timeout=seconds)
-    except Empty:
-        raise BadRequest from None
-
-
-def _drained(stream: IO[bytes], most: int) -> bytes:
-    body = bytearray()
-    while len(body) < most and (piece := stream.read(most - len(body))):
-        body += piece
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
     return bytes(body)
+
+
+def _environ(scope: Scope) -> "WSGIEnvironment":
+    """Return the WSGI environment, its path not decoded, with every line of a header that is there
+    more than once."""
+    environ: WSGIEnvironment = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope["raw_path"].decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": scope["server"][0],
+        "SERVER_PORT": str(scope["server"][1]),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": scope["client"][0],
+        "wsgi.input_terminated": True,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope["headers"]:
+        # `_` and `-` look the same in an environment: only one of them is ours.
+        if b"_" in name:
+            continue
+        key = name.decode("latin-1").upper().replace("-", "_")
+        key = key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
+        line = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{line}" if key in environ else line
+    return environ

@@ -34,8 +34,7 @@ class AgencyViews:
         posted = Posted(
             body=request.get_data(cache=False),
             content_type=request.headers.get("Content-Type", ""),
-            # The server gives a header that is not ASCII as an empty one.
-            content_encoding=request.headers.get("Content-Encoding", "identity") or "unreadable",
+            content_encoding=request.headers.get("Content-Encoding", ""),
             query=bool(request.query_string),
             idempotency_key="Idempotency-Key" in request.headers,
         )

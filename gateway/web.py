@@ -9,7 +9,6 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from werkzeug.wrappers import Response
 
 from gateway.ask import MAX_BODY
-from gateway.intake import Intake
 from gateway.metrics import Metrics
 from gateway.problems import problem, status_of
 from gateway.routes import View, register
@@ -61,7 +60,6 @@ def application(front: Front, views: Mapping[str, View]) -> Flask:
     _answer_errors(app, front)
     _keep_count(app, front)
     app.before_request(_as_written)
-    app.wsgi_app = Intake(app.wsgi_app, MAX_BODY)  # type: ignore[method-assign]
     return app
 
 
@@ -87,7 +85,10 @@ def _answer_errors(app: Flask, front: Front) -> None:
 
     @app.errorhandler(HTTPException)
     def not_served(error: HTTPException) -> Response:
-        reason = _OF_STATUS.get(error.code or 400, Reason.REQUEST_MALFORMED)
+        code = error.code or 400
+        ours = code >= 500  # noqa: PLR2004 - RFC 9110 §15.6: the server's own failure
+        otherwise = Reason.INTERNAL if ours else Reason.REQUEST_MALFORMED
+        reason = _OF_STATUS.get(code, otherwise)
         answer = refused(Refusal(reason, _WORDS[reason]))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             answer.headers["Allow"] = ", ".join(sorted(set(error.valid_methods) - {"HEAD"}))
@@ -98,7 +99,7 @@ def _answer_errors(app: Flask, front: Front) -> None:
     @app.errorhandler(Exception)
     def broken(error: Exception) -> Response:
         front.report(error, "-")
-        return refused(Refusal(Reason.INTERNAL, "Something is wrong in the gateway."))
+        return refused(Refusal(Reason.INTERNAL, _WORDS[Reason.INTERNAL]))
 
 
 _WORDS = {
@@ -106,6 +107,7 @@ _WORDS = {
     Reason.REQUEST_NOT_FOUND: "There is nothing at this address; see /openapi.json.",
     Reason.REQUEST_METHOD: "This address takes another method.",
     Reason.REQUEST_TOO_LARGE: f"A body may have {MAX_BODY} bytes.",
+    Reason.INTERNAL: "Something is wrong in the gateway.",
 }
 
 

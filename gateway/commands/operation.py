@@ -15,8 +15,6 @@ from kernel.database import Database
 from kernel.errors import Refusal
 from kernel.migrations import migrate as bring_to_head
 
-THREADS = 64
-"""Requests under way at once; more than run, since some wait for a slow body or a slow source."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,15 +37,14 @@ def serve(host: str, port: int, workers: int) -> None:
     from granian.http import HTTP1Settings  # noqa: PLC0415
 
     Granian(
-        target="wsgi:application",
+        target="wsgi:served",
         working_dir=ROOT,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.ASGINL,
         http=HTTPModes.http1,
         websockets=False,
         workers=workers,
-        blocking_threads=THREADS,
         http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
         respawn_failed_workers=True,
         respawn_interval=0.5,

@@ -1,4 +1,4 @@
-"""Ledger watch: what was committed meanwhile, read from the tables as another process sees them."""
+"""Ledger watch: what was committed meanwhile, as another process sees it."""
 
 import json
 import sqlite3
@@ -7,6 +7,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from gateway.demo.country import STANDING
+from gateway.demo.sources import Resident
 from tests.country import RunningCountry
 
 REFUSAL = "exchange.refusal"
@@ -43,3 +45,8 @@ def written(country: RunningCountry, *types: str) -> Iterator[None]:
 def nothing_written(country: RunningCountry) -> Any:
     """Expect that a stranger, or a refusal before an exchange opens, leaves no entry."""
     return written(country)
+
+
+def standing(country: RunningCountry) -> Resident:
+    """Return somebody who consented before the start; tests here ask, and change nothing."""
+    return country.country.sources.people[STANDING]

@@ -24,7 +24,7 @@ from tests.attacks.forging import (
     public_jwk,
     secret,
 )
-from tests.attacks.ledger_watch import nothing_written, written
+from tests.attacks.ledger_watch import nothing_written, standing, written
 from tests.attacks.wire import request, send
 from tests.country import RESIDENTS, RunningCountry
 
@@ -272,7 +272,7 @@ def test_a_stolen_token_is_worth_nothing(country: RunningCountry) -> None:
     """D-15: another registered client, with its own right key, cannot use it either."""
     agency, thief = country.agency(), country.agency("child-maintenance")
     thief.held = agency.token
-    resident = country.consenting()
+    resident = standing(country)
     with nothing_written(country):
         answer = thief.exchange(resident.number, RESIDENTS, ["/name/family"])
     assert (answer.status, answer.reason) == (401, "dpop.invalid")

@@ -7,7 +7,7 @@ from collections import Counter
 from urllib.parse import urlencode, urlsplit
 
 from tests.agency import ASSERTION, Agency, Answer
-from tests.attacks.ledger_watch import DECISION, RELEASE, nothing_written, written
+from tests.attacks.ledger_watch import DECISION, RELEASE, nothing_written, standing, written
 from tests.country import RESIDENTS, RunningCountry
 
 TOKEN = "/oauth2/token"
@@ -109,7 +109,7 @@ def test_of_fifty_same_proofs_exactly_one_binds_a_token(country: RunningCountry)
 
 def test_a_proof_counts_once_at_the_api(country: RunningCountry) -> None:
     """D-13, sequentially."""
-    agency, resident = country.agency(), country.consenting()
+    agency, resident = country.agency(), standing(country)
     body, headers = exchange_request(agency, resident.number)
     with written(country, DECISION, RELEASE):
         assert agency.request("POST", API, body, headers).status == 200
@@ -121,7 +121,7 @@ def test_a_proof_counts_once_at_the_api(country: RunningCountry) -> None:
 
 def test_of_fifty_same_proofs_exactly_one_releases(country: RunningCountry) -> None:
     """D-13, all at once: one exchange opens, one answer is released."""
-    agency, resident = country.agency(), country.consenting()
+    agency, resident = country.agency(), standing(country)
     made = [exchange_request(agency, resident.number)] * AT_ONCE
     with written(country, DECISION, RELEASE):
         answers = at_once(agency, API, made)
@@ -134,7 +134,7 @@ def test_a_proof_of_the_token_endpoint_is_worth_nothing_at_the_api(
     country: RunningCountry,
 ) -> None:
     """D-21."""
-    agency, resident = country.agency(), country.consenting()
+    agency, resident = country.agency(), standing(country)
     proof = agency.proof("POST", TOKEN)
     body, headers = token_request(agency, proof=proof)
     assert agency.request("POST", TOKEN, body, headers).status == 200

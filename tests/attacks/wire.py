@@ -43,10 +43,10 @@ def send(gateway: str, raw: bytes, *, patience: float = 5.0, half_close: bool = 
     began, closed, received = time.monotonic(), True, b""
     with socket.create_connection((to.hostname, to.port), timeout=patience) as connection:
         # A server may answer, and close, before everything was sent.
-        with suppress(BrokenPipeError, ConnectionResetError):
+        with suppress(OSError):
             connection.sendall(raw)
-        if half_close:
-            connection.shutdown(socket.SHUT_WR)
+            if half_close:
+                connection.shutdown(socket.SHUT_WR)
         try:
             while piece := connection.recv(65536):
                 received += piece

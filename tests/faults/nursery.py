@@ -186,7 +186,7 @@ def _forked(work: Callable[[int], None]) -> tuple[int, bytes]:
             os.close(read)
             work(write)
             code = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - told here, since nobody else hears of it
             traceback.print_exc()
         finally:
             os._exit(code)

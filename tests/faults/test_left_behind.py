@@ -28,7 +28,7 @@ def prepared(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory, prepared) -> tuple[Path, list[dict]]:
-    """The files as a kill leaves them: everything since the start is in the write-ahead log alone."""
+    """The files as a kill leaves them: what happened since the start is in the log alone."""
     home = tmp_path_factory.mktemp("killed")
     shutil.copytree(prepared, home / "running")
     lines: list[dict] = []
@@ -143,8 +143,7 @@ def test_a_start_on_a_full_disk_says_so_in_one_sentence(prepared, tmp_path):
         ["bash", "-c", 'ulimit -f 0; exec "$@"', "-", sys.executable, "-m", "gateway", "doctor"],
         cwd=worker.ROOT,
         env={**os.environ, **environ(state), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=60,
         check=False,

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import pytest
 import structlog
@@ -72,3 +73,13 @@ def test_a_fault_that_was_never_raised_has_no_place(capsys):
     fault(ValueError("RN-1234566"), "-")
     (line,) = lines(capsys)
     assert line["where"] == "unknown"
+
+
+def test_a_line_that_a_full_disk_does_not_take_is_lost_quietly(monkeypatch):
+    class Full:
+        def write(self, _: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sys, "stderr", Full())
+    configure("info")
+    structlog.get_logger().error("answered", status=200)

@@ -211,3 +211,12 @@ def test_answers_are_counted_by_route_status_and_reason(site):
 def test_a_document_is_plain_json(site):
     answer = site.client.get("/livez")
     assert (answer.content_type, json.loads(answer.data)) == ("application/json", {"fine": True})
+
+
+def test_a_fault_outside_the_views_is_ours_and_not_the_callers(site):
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    site.app.after_request(fail)
+    answer = site.client.get("/livez")
+    assert (answer.status_code, members(answer)["reason"]) == (500, Reason.INTERNAL)
