@@ -219,7 +219,7 @@ def test_a_token_that_is_no_text_is_refused(mint: Mint) -> None:
 # ------------------------------------------------------------------ a right token, wrongly used
 
 
-def ask(agency: Agency, number: str, **members: Any) -> Answer:
+def ask(agency: Agency, number: str, /, **members: Any) -> Answer:
     return agency.post(
         {
             "agreement": "family-allowance",

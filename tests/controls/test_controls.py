@@ -26,13 +26,15 @@ def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, "Future[Outcomes]"]]:
     """Start every control that was asked for, two at a time."""
-    specs = (getattr(item, "callspec", None) for item in request.session.items)
-    chosen = (spec.params.get("mutation") for spec in specs if spec is not None)
+    chosen = [
+        item.callspec.params["mutation"]
+        for item in request.session.items
+        if "running" in getattr(item, "fixturenames", ())
+    ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
             str(one): pool.submit(outcomes_without, one, tmp_path_factory.mktemp("control"))
             for one in chosen
-            if isinstance(one, Mutation)
         }
 
 
@@ -88,7 +90,7 @@ def outcomes_of(copy: Path, *tests: str) -> Outcomes:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *quiet, *places, *tests],
         cwd=copy,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},  # several processes run the copy
         capture_output=True,
         text=True,
         timeout=180,

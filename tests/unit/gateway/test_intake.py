@@ -1,76 +1,129 @@
-"""Intake: a body is there, whole and small, before the application runs; or it is told why not."""
+"""Intake: a request is there, whole, small, in time and as written, before the application runs."""
 
-import threading
-from io import BytesIO
+import asyncio
+from typing import Any
 
 import pytest
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from gateway import intake
 
 LIMIT = 8
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "raw_path": b"/a%2fb",
+    "path": "/a/b",
+    "query_string": b"c=%64",
+    "http_version": "1.1",
+    "scheme": "http",
+    "server": ("127.0.0.1", 80),
+    "client": ("192.0.2.1", 1),
+    "headers": [],
+}
 
 
-class Trickle(BytesIO):
-    """A body that comes in pieces of two bytes."""
-
-    def read(self, size=-1):
-        return super().read(min(size, 2))
+def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
+    return {"type": "http.request", "body": body, "more_body": more}
 
 
-class Stuck:
-    """A body that never comes."""
-
-    def __init__(self):
-        self.over = threading.Event()
-
-    def read(self, _=-1):
-        self.over.wait()
-        return b""
+GONE = {"type": "http.disconnect"}
 
 
-def arrived(stream, **environ):
-    """Return what the application reads."""
-    read = []
+def answered(*messages: dict[str, Any], headers: tuple[tuple[bytes, bytes], ...] = ()):
+    """Return what the application was given, the body that it read, and what was sent back."""
+    given: dict[str, Any] = {}
+    sent: list[dict[str, Any]] = []
+    left = list(messages)
 
     def application(environ, start_response):
-        read.append(environ["wsgi.input"].read())
-        return []
+        given.update(environ)
+        try:
+            given["read"] = environ["wsgi.input"].read()
+        except Exception as error:  # noqa: BLE001 - what it is, is what the tests look at
+            given["read"] = type(error).__name__
+        start_response("201 CREATED", [("X-Name", "value")])
+        return [b"one ", b"two"]
 
-    intake.Intake(application, LIMIT)({"wsgi.input": stream, **environ}, None)
-    return read[0]
+    async def receive():
+        if not left:
+            await asyncio.Event().wait()  # a sender that never goes on
+        return left.pop(0)
+
+    async def send(message):
+        sent.append(message)
+
+    served = intake.Intake(application, LIMIT)
+    asyncio.run(served({**SCOPE, "headers": list(headers)}, receive, send))
+    return given, sent
 
 
-@pytest.mark.parametrize("size", [1, LIMIT])
+@pytest.mark.parametrize("size", [0, 1, LIMIT])
 def test_a_body_that_came_whole_is_handed_on(size):
-    assert arrived(Trickle(b"x" * size), CONTENT_LENGTH=str(size)) == b"x" * size
-    assert arrived(Trickle(b"x" * size), HTTP_TRANSFER_ENCODING="chunked") == b"x" * size
+    given, _ = answered(part(b"x" * size))
+    assert given["read"] == b"x" * size
+    assert given["CONTENT_LENGTH"] == str(size)
 
 
-@pytest.mark.parametrize("length", [{}, {"CONTENT_LENGTH": ""}, {"CONTENT_LENGTH": "0"}])
-def test_without_a_length_there_is_no_body(length):
-    assert arrived(BytesIO(b"smuggled"), **length) == b""
+def test_a_body_in_pieces_is_put_together():
+    given, _ = answered(part(b"ab", more=True), part(b"", more=True), part(b"cd"))
+    assert given["read"] == b"abcd"
 
 
-@pytest.mark.parametrize("said", [{"CONTENT_LENGTH": "9"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
-def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(said):
-    with pytest.raises(RequestEntityTooLarge):
-        arrived(BytesIO(b"x" * 9), **said)
+def test_a_body_that_is_too_large_is_refused_whether_it_says_so_or_not(monkeypatch):
+    monkeypatch.setattr(intake, "LINGERING", 0.01)
+    said = ((b"content-length", b"9"),)
+    assert answered(part(b"x" * 9))[0]["read"] == "RequestEntityTooLarge"
+    assert answered(part(b"x" * 9), headers=said)[0]["read"] == "RequestEntityTooLarge"
+    assert answered(headers=said)[0]["read"] == "RequestEntityTooLarge"
 
 
-def test_a_body_shorter_than_it_says_is_refused():
-    with pytest.raises(BadRequest):
-        arrived(BytesIO(b"abc"), CONTENT_LENGTH="5")
+def test_the_rest_of_a_body_that_is_too_large_is_read_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(intake, "LINGER", 20)
+    endless = [part(b"x" * 9, more=True) for _ in range(9)]
+    assert answered(*endless)[0]["read"] == "RequestEntityTooLarge"
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
+@pytest.mark.parametrize("before", [[], [part(b"{}", more=True)]])
+def test_a_body_that_breaks_off_is_refused(before):
+    assert answered(*before, GONE)[0]["read"] == "BadRequest"
+
+
+def test_a_body_that_does_not_come_in_time_is_refused(monkeypatch):
     monkeypatch.setattr(intake, "WITHIN", 0.01)
-    stuck = Stuck()
-    with pytest.raises(BadRequest):
-        arrived(stuck, CONTENT_LENGTH="5")
-    stuck.over.set()
+    assert answered(part(b"{}", more=True))[0]["read"] == "BadRequest"
 
 
-def test_an_application_that_does_not_read_is_not_disturbed_by_a_bad_body():
-    served = intake.Intake(lambda environ, start_response: [b"fine"], LIMIT)
-    assert served({"wsgi.input": BytesIO(), "CONTENT_LENGTH": "99"}, None) == [b"fine"]
+def test_the_path_is_as_it_was_written():
+    given, _ = answered(part(b""))
+    assert given["PATH_INFO"] == "/a%2fb"
+    assert given["QUERY_STRING"] == "c=%64"
+    assert given["REMOTE_ADDR"] == "192.0.2.1"
+
+
+def test_every_line_of_a_header_is_seen():
+    given, _ = answered(
+        part(b""),
+        headers=(
+            (b"dpop", b"one"),
+            (b"dpop", b"two"),
+            (b"content-type", b"a/b"),
+            (b"content-type", b"c/d"),
+            (b"x-name", b"\xe9"),
+        ),
+    )
+    assert given["HTTP_DPOP"] == "one,two"
+    assert given["CONTENT_TYPE"] == "a/b,c/d"
+    assert given["HTTP_X_NAME"] == "é"
+
+
+def test_a_header_with_an_underscore_is_none():
+    given, _ = answered(part(b""), headers=((b"idempotency_key", b"x"),))
+    assert "HTTP_IDEMPOTENCY_KEY" not in given
+
+
+def test_the_answer_is_sent_whole():
+    _, sent = answered(part(b""))
+    assert sent == [
+        {"type": "http.response.start", "status": 201, "headers": [(b"x-name", b"value")]},
+        {"type": "http.response.body", "body": b"one two"},
+    ]
