@@ -108,7 +108,9 @@ def main() -> None:
     gateway_rooms.engine_for = lambda *_: engine
     gateway_rooms.prepare = lambda *_: in_force
     # Every commit keeps the guard's head, and checkpoints come often: more calls that can fail.
-    audit.ledger.Limits = lambda limits=audit.ledger.Limits: limits(head_age=0.0)
+    # Patience outlasts a busy machine, so that whatever is refused is refused for the fault.
+    limits = audit.ledger.Limits(patience=20.0, head_age=0.0)
+    audit.ledger.Limits = lambda: limits
     kernel.database._CHECKPOINT_ROWS = 40
     kernel.database._TRUNCATE_BYTES = 32 * 1024
     gc.collect()

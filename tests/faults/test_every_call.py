@@ -17,9 +17,8 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Event
 
 import pytest
 
@@ -44,21 +43,27 @@ class Ground:
     names: Iterator[int] = field(default_factory=itertools.count)
 
     def outcomes(self, case: Case, step: int = 1) -> list[tuple[int, Outcome]]:
-        """Return what became of each k in turn, up to the first that was never reached."""
+        """Return what became of each k in turn, up to those that were never reached.
+
+        Not every run makes as many calls as another: each lane goes on beyond the calls of a calm
+        run, until the fault does not strike.
+        """
+        calm = self.nurseries[0].run(self._place(), replace(case, fault="none"), 0)
         places = itertools.count(1, step)
-        over = Event()
 
         def lane(nursery: Nursery) -> list[tuple[int, Outcome]]:
-            found = []
-            while not over.is_set():
+            found: list[tuple[int, Outcome]] = []
+            while not found or found[-1][1].hit or found[-1][0] <= calm.calls:
                 at = next(places)
-                found.append((at, nursery.run(self.home / str(next(self.names)), case, at)))
-                if found[-1][1].hit is None or at > MOST:
-                    over.set()
+                assert at <= MOST, "the scenario never runs through"
+                found.append((at, nursery.run(self._place(), case, at)))
             return found
 
         with ThreadPoolExecutor(len(self.nurseries)) as pool:
             return sorted(itertools.chain(*pool.map(lane, self.nurseries)), key=lambda one: one[0])
+
+    def _place(self) -> Path:
+        return self.home / str(next(self.names))
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +98,6 @@ def sound(outcomes: list[tuple[int, Outcome]]) -> Counter:
     """Return how often each file was hit, after checking that no inspection found anything."""
     found = {at: (one.hit, one.findings) for at, one in outcomes if one.findings}
     assert not found
-    assert outcomes[-1][1].hit is None, "the scenario never ran through"
     return Counter(Path(one.hit["file"]).name for _, one in outcomes if one.hit)
 
 
@@ -107,12 +111,12 @@ def test_the_scenario_is_served_in_full_when_nothing_fails(ground):
     assert outcome.findings == []
     kinds = Counter(line["type"] for line in outcome.lines if "ok" in line)
     assert kinds == {
-        "consent.given": 4,
+        "consent.given": 3,
         "consent.renewed": 1,
         "consent.withdrawn": 3,
-        "exchange.decision": 3,
-        "exchange.release": 2,
-        "exchange.refusal": 2,
+        "exchange.decision": 2,
+        "exchange.release": 1,
+        "exchange.refusal": 1,
     }
     assert [line["no"] for line in outcome.lines if "no" in line] == [Reason.SUBJECT_NOT_RELEASED]
 
@@ -128,7 +132,7 @@ def test_a_kill_at_any_write_or_sync_loses_nothing_that_was_acknowledged(ground)
 def test_a_kill_in_the_middle_of_a_write_to_the_guard_leaves_it_readable(ground):
     outcomes = ground.outcomes(Case("torn", below="guard"))
     killed(outcomes)
-    assert sound(outcomes)["restrictions.jsonl"] >= 6
+    assert sound(outcomes)["restrictions.jsonl"] >= 6  # a write and a sync of three lines
 
 
 def test_a_call_that_answers_eio_is_refused_and_the_ledger_goes_on(ground):

@@ -222,15 +222,12 @@ def prepare(state: Path) -> None:
 
 
 def scenario(desk: Desk) -> None:
-    """Everything that happens to a consent and under it: fourteen entries or so."""
-    desk.give(1)
+    """Everything that happens to a consent and under it: eleven entries in nine commits."""
+    desk.give(1, uses=1)
     desk.ask(1)
+    desk.ask(1)  # refused: it is used up
     desk.withdraw(1)
-    desk.ask(1)
-    desk.give(2, uses=1)
-    desk.ask(2)
-    desk.ask(2)
-    desk.ask(3, meanwhile=lambda: desk.withdraw(3))
+    desk.ask(3, meanwhile=lambda: desk.withdraw(3))  # decided, and then not released
     desk.at_once(lambda: desk.give(4), lambda: desk.withdraw(5), lambda: desk.give(6))
 
 

@@ -15,7 +15,7 @@ from tests.contract.loopback import answer
 from tests.country import ENROLMENT, INCOME, RESIDENTS
 from tests.flow.canary import ENOUGH, files_under, forms, found
 from tests.flow.office import YEAR, Question, honest, record_of, told
-from tests.flow.watched import WatchedCountry
+from tests.flow.watched import WatchedCountry, watched_country
 
 CASE, CLERK, COUNTER = "FA-2026-7719-QJXW", "clerk-zvbhtrq-4471", "counter-kpmwyd-12"
 ASKED = {
@@ -28,17 +28,24 @@ ASKED = {
 }
 
 
+@pytest.fixture
+def quiet(tmp_path: Path) -> Iterator[WatchedCountry]:
+    """A country where nothing else happened, so that all of its files are read in seconds."""
+    with watched_country(tmp_path / "demo", GATEWAY_SOURCE_TAX_TIMEOUT="20") as started:
+        yield started
+
+
 def test_p4_sealed_for_the_asker_no_value_of_anybody_is_on_the_disk(
-    watched: WatchedCountry, tmp_path: Path
+    quiet: WatchedCountry, tmp_path: Path
 ):
-    people = [watched.consented(), watched.resident(), watched.resident()]
-    releases(watched, people[0])
-    refusals(watched, people[1])
-    faults(watched, people[2])
-    oddities(watched, people)
-    watched.leaves(tmp_path / "log")
-    document = {**watched.document, "residents": []}
-    places = files_under(watched.state / "gateway", watched.state / "logs", tmp_path / "log")
+    people = [quiet.consented(), quiet.resident(), quiet.resident()]
+    releases(quiet, people[0])
+    refusals(quiet, people[1])
+    faults(quiet, people[2])
+    oddities(quiet, people)
+    quiet.leaves(tmp_path / "log")
+    document = {**quiet.document, "residents": []}
+    places = files_under(quiet.state / "gateway", quiet.state / "logs", tmp_path / "log")
     places["demo.json"] = json.dumps(document, ensure_ascii=False).encode()
     assert any(place.endswith("gateway.log") for place in places)
     assert any(place.endswith(".db-wal") for place in places)
