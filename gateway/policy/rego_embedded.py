@@ -11,7 +11,7 @@ from regopy.rego_shared import LogLevel, RegoError
 from gateway.decision import read_decision
 from gateway.model import Decision
 from gateway.policy.finding import Finding
-from kernel.canonical import parse
+from kernel.canonical import Json, parse
 
 ENTRYPOINT = "exchange/decision"
 MAX_ANSWER = 64 * 1024
@@ -66,7 +66,23 @@ class Evaluator:
         expressions = answer.get("expressions") if isinstance(answer, dict) else None
         if not isinstance(expressions, list) or len(expressions) != 1:
             raise ValueError("the decision is undefined")
-        return read_decision(expressions[0])
+        return read_decision(_sorted(expressions[0]))
+
+
+def _sorted(value: Json) -> Json:
+    """Return a decision with its texts in the order that OPA gives them: the interpreter orders a
+    set by how its members look in JSON, where the closing quote counts."""
+    if not isinstance(value, dict):
+        return value
+    return {name: _in_order(member) for name, member in value.items()}
+
+
+def _in_order(member: Json) -> Json:
+    if not isinstance(member, list):
+        return member
+    return sorted(
+        member, key=lambda one: str(one.get("type")) if isinstance(one, dict) else str(one)
+    )
 
 
 def _findings(rules: Mapping[str, str], message: str) -> Iterator[Finding]:

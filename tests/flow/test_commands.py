@@ -129,7 +129,7 @@ def test_clients_are_added_with_good_keys_alone(country: RunningCountry, tmp_pat
     sealing = key("enc", "b")
     add = ("gateway", "clients", "add")
     cases = [
-        (jwks(tmp_path / "short", short, sealing), "2048"),
+        (jwks(tmp_path / "short", short, sealing), "size"),
         (jwks(tmp_path / "private", key("sig", "a", private=True), sealing), "private"),
         (jwks(tmp_path / "alone", key("sig", "a")), "enc"),
         (str(tmp_path / "nothing"), "nothing"),

@@ -159,3 +159,34 @@ def test_what_is_allowed_was_asked_agreed_and_granted(
     agreed = value["agreement"]["required"].keys() | value["agreement"]["optional"].keys()
     assert set(decision["fields"]) <= value["request"]["fields"].keys() & agreed
     assert set(decision["fields"]) <= granted["fields"].keys()
+
+
+def test_a_field_that_begins_another_stands_in_the_same_order_on_both_engines(
+    pair: tuple[PreparedEngine, PreparedEngine],
+) -> None:
+    fields = {"/a": True, "/a!": True, "/a b": True}
+    value: Json = {
+        "at": 90,
+        "requester": {"agency": "tax"},
+        "agreement": {
+            "id": "a",
+            "agency": "tax",
+            "basis": "consent",
+            "purpose": "dpv:ServiceProvision",
+            "valid_from": 90,
+            "valid_until": 110,
+            "impact_assessment_until": 110,
+            "case_required": False,
+            "user_required": False,
+            "required": {},
+            "optional": fields,
+        },
+        "service": {"id": "s", "provider": "p"},
+        "request": {"fields": fields, "case": True, "user": True},
+        "consent": {"state": "given", "fields": fields},
+        "blocks": {},
+        "authority": None,
+    }
+    embedded, opa = (answer(engine, value) for engine in pair)
+    assert embedded == opa
+    assert json.loads(embedded)["fields"] == sorted(fields)
