@@ -66,23 +66,23 @@ class Evaluator:
         expressions = answer.get("expressions") if isinstance(answer, dict) else None
         if not isinstance(expressions, list) or len(expressions) != 1:
             raise ValueError("the decision is undefined")
-        return read_decision(_sorted(expressions[0]))
+        return read_decision(_reordered(expressions[0]))
 
 
-def _sorted(value: Json) -> Json:
-    """Return a decision with its texts in the order that OPA gives them: the interpreter orders a
-    set by how its members look in JSON, where the closing quote counts."""
+def _reordered(value: Json) -> Json:
+    """Return a decision with its sets in OPA's order. The interpreter orders texts by how they
+    look in JSON, where the closing quote counts, so `/a!` comes before `/a`; a list that is in
+    neither order stays as it is, and is refused."""
     if not isinstance(value, dict):
         return value
     return {name: _in_order(member) for name, member in value.items()}
 
 
 def _in_order(member: Json) -> Json:
-    if not isinstance(member, list):
+    if not isinstance(member, list) or not all(isinstance(one, str) for one in member):
         return member
-    return sorted(
-        member, key=lambda one: str(one.get("type")) if isinstance(one, dict) else str(one)
-    )
+    as_json = sorted(member, key=lambda one: f'"{one}"')
+    return sorted(member) if member == as_json else member
 
 
 def _findings(rules: Mapping[str, str], message: str) -> Iterator[Finding]:
