@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine, event
+from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine
 
 from adapters.base import Faults
 from adapters.record import MAX_RECORD
@@ -40,7 +40,6 @@ class SqliteDatabase:
             max_overflow=0,
             hide_parameters=True,
         )
-        event.listen(self.engine, "begin", _begin)
 
     def _connect(self) -> sqlite3.Connection:
         raw = sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
@@ -50,14 +49,20 @@ class SqliteDatabase:
         raw.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         return raw
 
-    def limit(self, connection: Connection, deadline: Deadline) -> None:
-        """Let no statement on this connection wait or run past the deadline."""
-        raw = connection.connection.driver_connection
+    @property
+    def error(self) -> type[Exception]:
+        """Return the class of the driver's errors (PEP 249)."""
+        return sqlite3.Error
+
+    def begin(self, connection: PoolProxiedConnection, deadline: Deadline) -> None:
+        """Begin a snapshot in which no statement waits or runs past the deadline."""
+        raw = connection.driver_connection
         assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - this engine made it
         raw.execute(f"PRAGMA busy_timeout = {int(deadline.left() * 1000)}")
         raw.set_progress_handler(lambda: deadline.left() <= 0, _STEPS)
+        raw.execute("BEGIN")
 
-    def refusal(self, error: BaseException | None, faults: Faults) -> Refusal:
+    def refusal(self, error: Exception, faults: Faults) -> Refusal:
         """Return what a driver's error means: late, down, or not the database described."""
         primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if primary in _LATE:
@@ -65,8 +70,3 @@ class SqliteDatabase:
         if primary in _DOWN:
             return faults.unavailable("cannot be opened or read")
         return faults.bad_answer("does not hold the tables and columns that the catalogue names")
-
-
-def _begin(connection: Connection) -> None:
-    # One snapshot for the row and its lists; the driver by itself begins nothing for a SELECT.
-    connection.exec_driver_sql("BEGIN")
