@@ -3,10 +3,13 @@
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import bench_server, bench_stages
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from tests.bench import bench_ledger, bench_server, bench_stages
 
 
 def main() -> None:
@@ -19,16 +22,25 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a look, in a minute")
     chosen = parser.parse_args()
     count, most = (600, 2000) if chosen.quick else (chosen.exchanges, chosen.memory)
-    results: dict[str, dict] = {}
+    counts = bench_stages.COUNTS[:1] if chosen.quick else bench_stages.COUNTS
+    results = shown({"This machine": yardstick()})
     with TemporaryDirectory() as directory:
         place = Path(directory)
+        results |= shown(bench_ledger.run(place, 1.0 if chosen.quick else 4.0))
         results |= shown(bench_server.run(place, count, most))
-        if not chosen.quick:
-            bench_stages.COUNTS = (1_000, 10_000, 100_000)
-        else:
-            bench_stages.COUNTS = (1_000,)
-        results |= shown(bench_stages.run(place))
+        results |= shown(bench_stages.run(place, counts))
     Path("bench.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+
+
+def yardstick() -> dict[str, float]:
+    """Return what one signature costs here, so that figures of two machines can be compared."""
+    key, rounds, best = Ed25519PrivateKey.generate(), 1000, float("inf")
+    for _ in range(20):
+        began = time.process_time()
+        for _ in range(rounds):
+            key.sign(bytes(300))
+        best = min(best, time.process_time() - began)
+    return {"Ed25519 signature, µs": round(best / rounds * 1e6, 1)}
 
 
 def shown(tables: dict[str, dict]) -> dict[str, dict]:

@@ -1,12 +1,9 @@
 """Ledger: durable entries per second, by how many callers wait."""
 
-import json
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from audit.ledger import Ledger
 from kernel.effect import Effect, Key, Moment, Rows, Write
@@ -79,28 +76,22 @@ def measure(ledger: Ledger, callers: int, seconds: float, make: Make = release) 
     latencies.sort()
     count = len(latencies)
     return {
-        "entries_per_second": round(count / wall),
-        "cpu_us": round(cpu / count * 1e6),
-        "p50_ms": round(latencies[count // 2] * 1e3, 2),
-        "p99_ms": round(latencies[count * 99 // 100] * 1e3, 2),
+        "per second": round(count / wall),
+        "p50 ms": round(latencies[count // 2] * 1e3, 2),
+        "p99 ms": round(latencies[count * 99 // 100] * 1e3, 2),
+        "CPU µs": round(cpu / count * 1e6),
         "size": ledger.size,
     }
 
 
-def main(directory: Path | None = None, seconds: float = SECONDS) -> dict[str, object]:
-    """Print a table and return its figures."""
-    figures: dict[str, object] = {}
-    with TemporaryDirectory(dir=directory) as place, stage.Stage(Path(place)).open() as log:
+def run(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
+    """Return the table."""
+    rows: dict[str, dict] = {}
+    (directory / "ledger").mkdir()
+    with stage.Stage(directory / "ledger").open() as log:
         for make in (plain, release):
             for callers in CALLERS:
-                name = f"{make.__name__}, {callers} waiting"
-                figures[name] = row = measure(log.ledger, callers, seconds, make)
-                print(f"{name:>20}: {json.dumps(row)}")  # noqa: T201 - it is a table
-        files = {path.name: path.stat().st_size for path in Path(place).iterdir() if path.is_file()}
-        figures["bytes_per_entry"] = round(files["gateway.db"] / log.ledger.size)
-        print(f"bytes per entry: {figures['bytes_per_entry']}")  # noqa: T201 - it is a table
-    return figures
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+                rows[f"{make.__name__}, {callers} waiting"] = measure(
+                    log.ledger, callers, seconds, make
+                )
+    return {"Ledger, durable entries": rows}

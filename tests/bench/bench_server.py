@@ -1,4 +1,4 @@
-"""Server: the whole exchange through the real server, beside a bare pass-through in the same one."""
+"""Server: the exchange through the real server, beside a bare pass-through in the same one."""
 
 import http.client
 import json

@@ -115,24 +115,24 @@ def by_record_size(stage: Stage) -> dict[str, float]:
     return costs
 
 
-def by_consents(stage: Stage) -> dict[str, float]:
+def by_consents(stage: Stage, counts: tuple[int, ...]) -> dict[str, float]:
     """Return the CPU of a whole exchange by how many people have consented; the ledger grows with
     them, an entry each, so this is also the cost by the size of the ledger."""
     costs = {}
     given = 0
     with ThreadPoolExecutor(64) as counter:
-        for count in COUNTS:
+        for count in counts:
             list(counter.map(lambda place: stage.consent(number_of(place)), range(given, count)))
             given = count
             costs[f"{count:,}"] = whole(stage)
     return costs
 
 
-def run(directory: Path) -> dict[str, dict[str, float]]:
+def run(directory: Path, counts: tuple[int, ...] = COUNTS) -> dict[str, dict[str, float]]:
     """Return every table."""
     with staged(directory / "stages") as stage:
         return {
             "CPU by step, µs": stages(stage),
             "CPU of an exchange by record size, µs": by_record_size(stage),
-            "CPU of an exchange by consents and ledger entries, µs": by_consents(stage),
+            "CPU of an exchange by consents and ledger entries, µs": by_consents(stage, counts),
         }
