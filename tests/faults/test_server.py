@@ -137,7 +137,15 @@ def test_a_command_killed_beside_the_server_leaves_both_ledger_and_server_whole(
         assert serves(own, resident)
 
 
-def test_a_full_disk_releases_nothing_and_the_gateway_goes_on_when_there_is_room(own, tmp_path):
+@pytest.fixture
+def fresh(tmp_path):
+    """A country where nothing happened yet: its ledger's log is its largest file."""
+    with running(tmp_path / "demo") as started:
+        yield started
+
+
+def test_a_full_disk_releases_nothing_and_the_gateway_goes_on_when_there_is_room(fresh, tmp_path):
+    own = fresh
     resident, agency = own.consenting(), own.agency()
     for _ in range(3):
         agency.open(agency.exchange(resident.number, RESIDENTS, FIELDS))
