@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -107,6 +108,7 @@ def passed(url: str, connections: int, count: int) -> tuple[float, list[float]]:
 
     def run(own: int) -> None:
         connection = http.client.HTTPConnection(to.hostname, to.port, timeout=30)
+        connection.connect()
         for _ in range(own):
             began = time.perf_counter()
             connection.request("POST", "/", b"{}")
@@ -180,8 +182,13 @@ def pass_through(country: RunningCountry, count: int) -> dict[str, dict[str, flo
         stderr=subprocess.DEVNULL,
     )
     try:
-        time.sleep(2)
         url = f"http://127.0.0.1:{port}"
+        while True:
+            try:
+                with socket.create_connection(("127.0.0.1", port), 1):
+                    break
+            except OSError:
+                time.sleep(0.1)
         elsewhere(passed, url, 8, 400)
         table = {}
         for connections in CONNECTIONS:
