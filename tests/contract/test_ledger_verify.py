@@ -59,13 +59,16 @@ def honest(tmp_path_factory):
 
         def append(n: int) -> None:
             for i in range(n, 299, 8):
-                log.ledger.append(stage.decision(f"ex_{i}", stage.person(i % 7)))
+                if i != 7:
+                    log.ledger.append(stage.decision(f"ex_{i}", stage.person(i % 7)))
 
         workers = [threading.Thread(target=append, args=(n,)) for n in range(8)]
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
+        # The receipt's own exchange has a known place: a test that forges another entry misses it.
+        log.ledger.append(stage.decision("ex_7", stage.person(0)))
         logged = log.ledger.append(stage.release("ex_7", stage.person(0)))
         kept = receipt(logged, dict(log.ledger.entry(logged.index)))
         log.ledger.append(stage.consent(EntryType.CONSENT_WITHDRAWN, "co_2"))
@@ -207,7 +210,7 @@ def test_a_full_tile_serves_where_the_partial_one_is_gone(honest, copy):
     assert ask(copy).size == 600
 
 
-@pytest.mark.parametrize("at", [1, 250, 299])
+@pytest.mark.parametrize("at", [1, 250, 298])
 def test_a_log_rebuilt_without_an_entry_and_signed_with_the_real_key_verifies_alone(
     honest, tmp_path, at
 ):
