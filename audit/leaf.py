@@ -32,6 +32,7 @@ MEMBERS: Final[Mapping[str, re.Pattern[str]]] = {
     "agreement": _NAME,
     "agreement_revision": _DIGEST,
     "basis": _WORD,
+    "case": _NAME,
     "client": _NAME,
     "consent": _NAME,
     "consumer": _NAME,
@@ -55,6 +56,8 @@ _CONSENT = (
     frozenset({"consumer", "purpose", "basis"}),
 )
 _CLIENT = (frozenset({"client"}), frozenset({"agency"}))
+_CASE = (frozenset({"case"}), frozenset[str]())
+_NOTHING = (frozenset[str](), frozenset[str]())
 
 HEADERS: Final[Mapping[EntryType, tuple[frozenset[str], frozenset[str]]]] = {
     EntryType.LOG_OPENED: (frozenset({"origin", "key"}), frozenset()),
@@ -65,6 +68,19 @@ HEADERS: Final[Mapping[EntryType, tuple[frozenset[str], frozenset[str]]]] = {
     EntryType.CONSENT_RENEWED: _CONSENT,
     EntryType.CONSENT_REFUSED: _CONSENT,
     EntryType.CONSENT_WITHDRAWN: _CONSENT,
+    EntryType.CONSENT_REQUESTED: _CONSENT,
+    EntryType.CONSENT_DEFERRED: _CONSENT,
+    EntryType.CONSENT_SUSPENDED: _CONSENT,
+    EntryType.CONSENT_RESUMED: _CONSENT,
+    EntryType.CONSENT_NARROWED: _CONSENT,
+    EntryType.CONSENT_REVOKED: _CONSENT,
+    EntryType.CONSENT_INVALIDATED: _CONSENT,
+    EntryType.BLOCK_SET: _NOTHING,
+    EntryType.BLOCK_LIFTED: _NOTHING,
+    EntryType.CASE_OPENED: _CASE,
+    EntryType.CASE_ANSWERED: _CASE,
+    EntryType.ACCESS_VIEW: (frozenset(), frozenset({"case", "exchange"})),
+    EntryType.SUBJECT_ACCESS: _NOTHING,
     EntryType.POLICY_ACTIVATED: (frozenset({"policy"}), frozenset()),
     EntryType.CLIENT_ADDED: _CLIENT,
     EntryType.CLIENT_DISABLED: _CLIENT,

@@ -53,3 +53,24 @@ class Activity:
     index: int
     header: Mapping[str, Json]
     disclosures: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown:
+    """One entry of a person's own list as it is written: its leaf, and the disclosures (RFC 9901)
+    that this person may see."""
+
+    number: int
+    index: int
+    leaf: bytes
+    disclosures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Page:
+    """Some entries of a person's own list, newest first; of how many; and before which number the
+    list goes on, None where it ends."""
+
+    entries: tuple[Activity, ...]
+    total: int
+    before: int | None

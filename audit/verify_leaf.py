@@ -26,20 +26,40 @@ _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
 _DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
 _ALWAYS = frozenset({"_sd", "_sd_alg", "time", "type", "v"})
 _TERMS = "provider service agreement agreement_revision purpose basis policy"
+_CONSENT = ("consent agreement agreement_revision", "consumer purpose basis")
 _MEMBERS: Final[Mapping[str, tuple[str, str]]] = {
     "log.opened": ("origin key", ""),
     "exchange.decision": (f"exchange consumer decision {_TERMS}", "consent"),
     "exchange.release": (f"exchange consumer {_TERMS}", "consent decision"),
     "exchange.refusal": ("exchange consumer", f"consent decision {_TERMS}"),
-    "consent.given": ("consent agreement agreement_revision", "consumer purpose basis"),
-    "consent.renewed": ("consent agreement agreement_revision", "consumer purpose basis"),
-    "consent.refused": ("consent agreement agreement_revision", "consumer purpose basis"),
-    "consent.withdrawn": ("consent agreement agreement_revision", "consumer purpose basis"),
+    "consent.given": _CONSENT,
+    "consent.renewed": _CONSENT,
+    "consent.refused": _CONSENT,
+    "consent.withdrawn": _CONSENT,
+    "consent.requested": _CONSENT,
+    "consent.deferred": _CONSENT,
+    "consent.suspended": _CONSENT,
+    "consent.resumed": _CONSENT,
+    "consent.narrowed": _CONSENT,
+    "consent.revoked": _CONSENT,
+    "consent.invalidated": _CONSENT,
+    "block.set": ("", ""),
+    "block.lifted": ("", ""),
+    "case.opened": ("case", ""),
+    "case.answered": ("case", ""),
+    "access.view": ("", "case exchange"),
+    "subject.access": ("", ""),
     "policy.activated": ("policy", ""),
     "client.added": ("client", "agency"),
     "client.disabled": ("client", "agency"),
     "key.added": ("key", "use"),
 }
+_FINAL: Final = {
+    "consent.withdrawn": "withdrawal",
+    "consent.revoked": "revocation",
+    "consent.invalidated": "invalidation",
+}
+_LIFTING: Final = frozenset({"consent.resumed", "consent.given", "consent.renewed"})
 _SAME = ("consumer", "provider", "service", "agreement", "agreement_revision", "consent")
 
 
@@ -77,7 +97,9 @@ class Story:
         self._time = ""
         self._open: dict[str, dict[str, str]] = {}
         self._closed: set[str] = set()
-        self._withdrawn: set[str] = set()
+        self._ended: dict[str, str] = {}
+        self._suspended: set[str] = set()
+        self._cases: dict[str, str] = {}
 
     def tell(self, index: int, members: dict[str, str]) -> None:
         """Take the next entry, or raise `Defect` when it cannot follow those before it."""
@@ -93,6 +115,8 @@ class Story:
             self._exchange(kind.removeprefix("exchange."), members)
         elif kind.startswith("consent."):
             self._consent(kind, members["consent"])
+        elif "case" in members:
+            self._case(kind, members["case"])
 
     def _exchange(self, step: str, members: dict[str, str]) -> None:
         name = members["exchange"]
@@ -113,14 +137,34 @@ class Story:
                 raise Defect("the release stands without its decision")
             if any(decision.get(part) != members.get(part) for part in _SAME):
                 raise Defect("the release does not match its decision")
-            if members.get("consent") in self._withdrawn:
-                raise Defect("the release follows the withdrawal of its consent")
+            self._standing(members.get("consent"))
+
+    def _standing(self, consent: str | None) -> None:
+        if (end := self._ended.get(consent or "")) is not None:
+            raise Defect(f"the release follows the {end} of its consent")
+        if consent in self._suspended:
+            raise Defect("the release follows the suspension of its consent")
 
     def _consent(self, kind: str, consent: str) -> None:
-        if consent in self._withdrawn:
-            raise Defect("the consent was withdrawn before, which is final")
-        if kind == "consent.withdrawn":
-            self._withdrawn.add(consent)
+        if (end := self._ended.get(consent)) is not None:
+            raise Defect(f"the consent ended before by {end}, which is final")
+        if kind in _FINAL:
+            self._ended[consent] = _FINAL[kind]
+        elif kind == "consent.suspended":
+            self._suspended.add(consent)
+        elif kind in _LIFTING:
+            self._suspended.discard(consent)
+
+    def _case(self, kind: str, case: str) -> None:
+        last = self._cases.get(case)
+        if kind == "case.opened" and last is not None:
+            raise Defect("the case was opened before")
+        if kind != "case.opened" and last is None:
+            raise Defect("the case was not opened before")
+        if kind == "case.answered" and last == kind:
+            raise Defect("the case was answered before")
+        if kind != "access.view":
+            self._cases[case] = kind
 
 
 def _digests(value: object) -> bool:

@@ -3,6 +3,7 @@
 It needs Python's standard library, `cryptography` and `joserfc`, and nothing of the gateway.
 """
 
+from client.consent import Request, Wish, ask, state_of
 from client.exchange import Client
 from client.keys import Identity, load_key
 from client.log import LogKey
@@ -28,8 +29,12 @@ __all__ = [
     "NotTrustworthy",
     "Question",
     "Refused",
+    "Request",
     "Subject",
     "Unreachable",
+    "Wish",
     "Withheld",
+    "ask",
     "load_key",
+    "state_of",
 ]

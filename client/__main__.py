@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from client.consent import Wish, ask, state_of
 from client.exchange import Client, fetch_log_key
 from client.jose import encode
 from client.keys import Identity, load_key
@@ -20,6 +21,13 @@ _EXCHANGE = """example:
     --key client.jwk.json --seal-key seal.jwk.json --agreement family-allowance \\
     --service population/residents --subject resident-number:RN-1234566 \\
     --field /name/family --field /address/postcode --case FA-2026-00042 --receipt receipt.jws"""
+_ASK = """example:
+  python -m client ask --gateway http://127.0.0.1:8080 --client-id family-benefits-1 \\
+    --key client.jwk.json --seal-key seal.jwk.json --agreement family-allowance \\
+    --subject resident-number:RN-1234566 --field tax/income#/income/year --case FA-2026-00042"""
+_ASKED = """example:
+  python -m client asked --gateway http://127.0.0.1:8080 --client-id family-benefits-1 \\
+    --key client.jwk.json --seal-key seal.jwk.json --request rq_siap6hayoiyh3fvjc3faa22oa4"""
 _VERIFY = """example:
   python -m client verify-receipt --receipt receipt.jws --keys receipt-keys.json --vkey vkey"""
 _MAX_RECEIPT = 1024 * 1024
@@ -47,10 +55,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def exchange(chosen: argparse.Namespace) -> None:
     """Ask, print the record, keep the receipt."""
-    scheme, _, value = chosen.subject.partition(":")
-    if not scheme or not value:
-        raise CalledWrongly("The subject must be like resident-number:RN-1234566.")
-    identity = Identity.of(chosen.client_id, load_key(chosen.key), load_key(chosen.seal_key))
+    subject, identity = _subject(chosen), _identity(chosen)
     for file in (chosen.receipt, chosen.vkey):
         if file is not None and not file.parent.is_dir():
             raise CalledWrongly(f"There is no directory {file.parent} to write to.")
@@ -58,7 +63,7 @@ def exchange(chosen: argparse.Namespace) -> None:
     question = Question(
         chosen.agreement,
         chosen.service,
-        Subject(scheme, value),
+        subject,
         tuple(chosen.field),
         chosen.case,
         chosen.user,
@@ -71,6 +76,25 @@ def exchange(chosen: argparse.Namespace) -> None:
     _print(answer.record)
 
 
+def ask_consent(chosen: argparse.Namespace) -> None:
+    """Ask a person for consent, and print the request with the address of their page."""
+    fields: dict[str, list[str]] = {}
+    for one in chosen.field:
+        service, mark, field = one.partition("#")
+        if not (service and mark and field):
+            raise CalledWrongly("A field must be like tax/income#/income/year.")
+        fields.setdefault(service, []).append(field)
+    wish = Wish(chosen.agreement, _subject(chosen), fields, chosen.case, chosen.return_url)
+    made = ask(Client(chosen.gateway, _identity(chosen)), wish)
+    _print({name: getattr(made, name) for name in ("request", "url", "state", "expires")})
+
+
+def asked(chosen: argparse.Namespace) -> None:
+    """Print whether a request was answered."""
+    client = Client(chosen.gateway, _identity(chosen))
+    _print({"request": chosen.request, "state": state_of(client, chosen.request)})
+
+
 def verify_receipt(chosen: argparse.Namespace) -> None:
     """Check a kept receipt with two kept keys, and print where its release is logged."""
     trust = Trust.of(_read(chosen.keys), _read(chosen.vkey).decode("utf-8", "replace"))
@@ -78,6 +102,17 @@ def verify_receipt(chosen: argparse.Namespace) -> None:
     claims, included = verified(receipt, trust)
     place = {"index": included.index, "size": included.size, "root": encode(included.root)}
     _print({"exchange": claims.get("exchange"), "fields": claims.get("fields"), "log": place})
+
+
+def _subject(chosen: argparse.Namespace) -> Subject:
+    scheme, _, value = chosen.subject.partition(":")
+    if not scheme or not value:
+        raise CalledWrongly("The subject must be like resident-number:RN-1234566.")
+    return Subject(scheme, value)
+
+
+def _identity(chosen: argparse.Namespace) -> Identity:
+    return Identity.of(chosen.client_id, load_key(chosen.key), load_key(chosen.seal_key))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,24 +123,27 @@ def _parser() -> argparse.ArgumentParser:
         "exchange", help="one governed exchange", epilog=_EXCHANGE, formatter_class=raw
     )
     one.set_defaults(run=exchange)
-    one.add_argument("--gateway", required=True, metavar="URL")
-    one.add_argument("--client-id", required=True, metavar="ID")
-    one.add_argument("--key", required=True, type=Path, metavar="FILE", help="signing key, a JWK")
-    one.add_argument(
-        "--seal-key", required=True, type=Path, metavar="FILE", help="sealing key, a JWK"
-    )
-    one.add_argument("--agreement", required=True, metavar="A")
+    _add_identity(one)
+    _add_question(one, "PTR")
     one.add_argument("--service", required=True, metavar="S")
-    one.add_argument("--subject", required=True, metavar="SCHEME:VALUE")
-    one.add_argument(
-        "--field", required=True, action="append", metavar="PTR", help="may be repeated"
-    )
-    one.add_argument("--case", metavar="C")
     one.add_argument("--user", metavar="U")
     one.add_argument("--receipt", type=Path, metavar="FILE", help="keep the receipt here")
     one.add_argument(
         "--vkey", type=Path, metavar="FILE", help="the log's key: made at first use, demanded later"
     )
+    wish = commands.add_parser(
+        "ask", help="ask a person for consent", epilog=_ASK, formatter_class=raw
+    )
+    wish.set_defaults(run=ask_consent)
+    _add_identity(wish)
+    _add_question(wish, "SERVICE#PTR")
+    wish.add_argument("--return-url", metavar="URL", help="one that your agency registered")
+    state = commands.add_parser(
+        "asked", help="whether a person answered", epilog=_ASKED, formatter_class=raw
+    )
+    state.set_defaults(run=asked)
+    _add_identity(state)
+    state.add_argument("--request", required=True, metavar="ID")
     check = commands.add_parser(
         "verify-receipt", help="check a receipt offline", epilog=_VERIFY, formatter_class=raw
     )
@@ -113,6 +151,22 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("--receipt", "--keys", "--vkey"):
         check.add_argument(name, required=True, type=Path, metavar="FILE")
     return parser
+
+
+def _add_identity(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--gateway", required=True, metavar="URL")
+    parser.add_argument("--client-id", required=True, metavar="ID")
+    for name, use in (("--key", "signing key, a JWK"), ("--seal-key", "sealing key, a JWK")):
+        parser.add_argument(name, required=True, type=Path, metavar="FILE", help=use)
+
+
+def _add_question(parser: argparse.ArgumentParser, field: str) -> None:
+    parser.add_argument("--agreement", required=True, metavar="A")
+    parser.add_argument("--subject", required=True, metavar="SCHEME:VALUE")
+    parser.add_argument(
+        "--field", required=True, action="append", metavar=field, help="may be repeated"
+    )
+    parser.add_argument("--case", metavar="C")
 
 
 def _pinned(chosen: argparse.Namespace) -> LogKey | None:

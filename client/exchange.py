@@ -25,12 +25,13 @@ from client.model import (
 from client.proofs import Prover
 from client.receipt import Expected, Trust, check_receipt, receipt_keys
 from client.seal import open_seal
-from client.tokens import Endpoints, Tokens, discover
+from client.tokens import SCOPE, Endpoints, Tokens, discover
 from client.transport import Reply, Transport
 
 TIMEOUT = 30.0
 """Seconds without a byte from the gateway."""
 _PATH = "/v1/exchanges"
+_DONE = frozenset({200, 201})
 
 
 def _seconds() -> int:
@@ -63,8 +64,7 @@ class Client:
     def exchange(self, question: Question) -> Answer:
         """Return the opened and proven answer, or raise a `ClientError`; nothing is retried."""
         endpoints = self._discovered()  # 1
-        token = self._tokens.get(endpoints)  # 2
-        told = self._asked(question, endpoints, token)  # 3
+        told = self.call("POST", _PATH, SCOPE, _body(question))  # 2, 3
         exchange, sealed, receipt = (
             _text(told, name) for name in ("exchange", "sealed", "receipt")
         )
@@ -85,6 +85,29 @@ class Client:
             exchange, question.service, opened.as_of, opened.record, withheld, receipt, sealed
         )
 
+    def call(self, method: str, path: str, scope: str, body: Json = None) -> Mapping[str, Json]:
+        """Return what an address of the gateway's API answers to our token and a fresh proof, or
+        raise `Refused` or `Unreachable`; sent once."""
+        endpoints = self._discovered()
+        token = self._tokens.get(endpoints, scope)
+        headers = {
+            "Authorization": f"DPoP {token}",
+            "DPoP": self._prover.prove(method, endpoints.audience + path, self._now(), token),
+        }
+        if method == "POST":
+            sent = json.dumps(body).encode()
+            reply = self._transport.post(
+                path, {"Content-Type": "application/json", **headers}, sent
+            )
+        else:
+            reply = self._transport.get(path, headers)
+        if reply.status not in _DONE:
+            refused = _refusal(reply)
+            if refused.reason.startswith("token."):
+                self._tokens.forget()
+            raise refused
+        return as_object(reply.body)
+
     def _discovered(self) -> Endpoints:
         with self._lock:
             if self._endpoints is None:
@@ -100,21 +123,6 @@ class Client:
                 keys = receipt_keys(_found(self._transport.get(path), path))
                 self._trust = Trust(keys, self._log_key or LogKey.parse(_log_key(self._transport)))
             return self._trust
-
-    def _asked(self, question: Question, endpoints: Endpoints, token: str) -> Mapping[str, Json]:
-        url = endpoints.audience + _PATH
-        headers = {
-            "Content-Type": "application/json",
-            "Authorization": f"DPoP {token}",
-            "DPoP": self._prover.prove("POST", url, self._now(), token),
-        }
-        reply = self._transport.post(_PATH, headers, json.dumps(_body(question)).encode())
-        if reply.status != 200:  # noqa: PLR2004 - HTTP
-            refused = _refusal(reply)
-            if refused.reason.startswith("token."):
-                self._tokens.forget()
-            raise refused
-        return as_object(reply.body)
 
 
 def fetch_log_key(gateway: str, timeout: float = TIMEOUT) -> str:

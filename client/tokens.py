@@ -1,4 +1,4 @@
-"""Tokens: where the gateway issues them, and one kept until it is about to expire."""
+"""Tokens: where the gateway issues them; one for each scope, kept until it is about to expire."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -58,27 +58,28 @@ class Tokens:
         self._prover = prover
         self._now = now
         self._lock = Lock()
-        self._held: _Held | None = None
+        self._held: dict[str, _Held] = {}
 
-    def get(self, endpoints: Endpoints) -> str:
-        """Return a token that lives a while, or raise `Refused`."""
+    def get(self, endpoints: Endpoints, scope: str = SCOPE) -> str:
+        """Return a token that lives a while and covers this scope alone, or raise `Refused`."""
         with self._lock:
-            if self._held is None or self._held.until <= self._now():
-                self._held = self._fetch(endpoints)
-            return self._held.text
+            held = self._held.get(scope)
+            if held is None or held.until <= self._now():
+                held = self._held[scope] = self._fetch(endpoints, scope)
+            return held.text
 
     def forget(self) -> None:
-        """Drop the token, after the gateway did not take it."""
+        """Drop what is kept, after the gateway did not take it."""
         with self._lock:
-            self._held = None
+            self._held.clear()
 
-    def _fetch(self, endpoints: Endpoints) -> _Held:
+    def _fetch(self, endpoints: Endpoints, scope: str) -> _Held:
         now = self._now()
         form = {
             "grant_type": "client_credentials",
             "client_assertion_type": _ASSERTION,
             "client_assertion": self._assertion(endpoints.issuer, now),
-            "scope": SCOPE,
+            "scope": scope,
         }
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",

@@ -37,9 +37,9 @@ class Transport:
         self._host = parts.netloc
         self._timeout = timeout
 
-    def get(self, path: str) -> Reply:
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Return the answer to a GET, or raise `Unreachable`."""
-        return self._send("GET", path, {}, None)
+        return self._send("GET", path, headers or {}, None)
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Return the answer to a POST, sent once, or raise `Unreachable`."""

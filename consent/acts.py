@@ -1,70 +1,118 @@
-"""Consent acts: the entry and the effect of one act, made from the record as it was seen."""
+"""Consent acts: the entry and the effect of one act, made from what was seen before it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 
-from consent.effects import Event, acted
+from consent.changes import Seen, Step, changed
 from consent.model import Act, Declined, Kind, Record, State
-from consent.rows import grants, slot_key
-from consent.rules import FINAL, check, following
+from consent.notices import check_notice
+from consent.rows import actor, grants
+from consent.rules import FINAL, RESTRICTING, check, check_narrowing, following, offered
 from kernel.canonical import Json
-from kernel.clock import SECOND, Micros
+from kernel.clock import Micros
 from kernel.effect import Effect
 from kernel.entry import Concerned, Entry, EntryType
-from kernel.names import ConsentId
+from kernel.names import ConsentId, ReceiptId
 
-DAY = 86_400 * SECOND
-
-_TYPES = {
-    State.GIVEN: EntryType.CONSENT_GIVEN,
-    State.RENEWED: EntryType.CONSENT_RENEWED,
-    State.REFUSED: EntryType.CONSENT_REFUSED,
-    State.WITHDRAWN: EntryType.CONSENT_WITHDRAWN,
+WEB, COUNTER, AGENCY, AUTHORITY = "web", "counter", "agency", "authority"
+_PERSON = frozenset({WEB, COUNTER})
+_BY = {
+    Kind.REQUEST: frozenset({AGENCY}),
+    Kind.REVOKE: frozenset({AGENCY, AUTHORITY}),
+    Kind.INVALIDATE: frozenset({AUTHORITY}),
 }
+"""By which means an act may come; the others are the person's own."""
+_TYPES = {
+    Kind.REQUEST: EntryType.CONSENT_REQUESTED,
+    Kind.DEFER: EntryType.CONSENT_DEFERRED,
+    Kind.GIVE: EntryType.CONSENT_GIVEN,
+    Kind.REFUSE: EntryType.CONSENT_REFUSED,
+    Kind.SUSPEND: EntryType.CONSENT_SUSPENDED,
+    Kind.RESUME: EntryType.CONSENT_RESUMED,
+    Kind.NARROW: EntryType.CONSENT_NARROWED,
+    Kind.WITHDRAW: EntryType.CONSENT_WITHDRAWN,
+    Kind.REVOKE: EntryType.CONSENT_REVOKED,
+    Kind.INVALIDATE: EntryType.CONSENT_INVALIDATED,
+}
+_ANEW = frozenset({Kind.REQUEST, Kind.DEFER, Kind.GIVE, Kind.REFUSE})
+"""The acts about the agreement as it is now; the others are about the consent as it was given."""
 
 
-def written(act: Act, seen: Record | None, fresh: ConsentId) -> tuple[Entry, Effect]:
-    """Return what the ledger is to write for an act, or raise `Declined`.
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Names for what an act makes: a record where it makes one, and its receipt."""
 
-    `seen` is the person's current record; `fresh` names the new one where the act makes one.
-    """
-    if (act.choice is not None) is not (act.kind is Kind.GIVE):
-        raise Declined("To give is to choose facts; nothing else takes a choice.")
-    if act.choice is not None:
-        check(act.choice, act.terms)
-    state = following(seen.state if seen else None, act.kind)
-    base = seen if seen and seen.state not in FINAL else _blank(act, fresh)
+    consent: ConsentId
+    receipt: ReceiptId
+
+
+def written(act: Act, seen: Seen, fresh: Fresh) -> tuple[Entry, Effect]:
+    """Return what the ledger is to write for an act, or raise `Declined`."""
+    held = seen.record
+    _check(act, held)
+    state = following(held.state if held else None, act.kind, asked=True)
+    base = held if held and held.state not in FINAL else _blank(act, fresh.consent)
+    renewed = act.kind is Kind.GIVE and state is State.RENEWED
+    kind = EntryType.CONSENT_RENEWED if renewed else _TYPES[act.kind]
     entry = Entry(
-        type=_TYPES[state],
+        type=kind,
         header={
             "consumer": act.terms.agency,
             "agreement": act.terms.agreement,
-            "agreement_revision": act.terms.revision,
+            "agreement_revision": act.terms.revision if act.kind in _ANEW else base.revision,
             "purpose": act.terms.purpose,
             "basis": "consent",
             "consent": base.id,
         },
         disclosures={
-            "actor": {"method": act.means.method, "clerk": act.means.clerk},
+            "actor": actor(act.means),
             "request": _said(act),
+            "response": {"receipt": fresh.receipt},
         },
         concerned=(Concerned(act.person.ref, act.person.subject),),
-        restricts=act.kind is Kind.WITHDRAW,
+        epoch=act.epoch,
+        restricts=act.kind in RESTRICTING,
     )
-    slot = slot_key(act.person.ref, act.terms.agreement)
-    event = Event(_TYPES[state].value, act.means.method)
-    return entry, acted(slot, seen, event, lambda at: _made(base, act, state, at))
+    return entry, changed(Step(act, seen, base, state, kind, fresh.receipt))
+
+
+def _check(act: Act, held: Record | None) -> None:
+    if act.means.method not in _BY.get(act.kind, _PERSON):
+        raise Declined(f"To {act.kind.value} is not for those who come by {act.means.method}.")
+    if (act.choice is not None) is not (act.kind in {Kind.GIVE, Kind.NARROW}):
+        raise Declined("To give is to choose facts; nothing else takes a choice.")
+    if (act.asked is not None) is not (act.kind is Kind.REQUEST):
+        raise Declined("To request is to ask for facts; nothing else asks.")
+    if act.notice is not None:
+        check_notice(act.notice)
+    elif act.kind is Kind.GIVE and act.means.method == WEB:
+        raise Declined("Nobody gives consent on a page without a notice of what it says.")
+    if act.asked is not None:
+        if not act.asked.fields:
+            raise Declined("Ask for at least one fact.")
+        offered(act.asked.fields, act.terms)
+    elif act.choice is not None and act.kind is Kind.GIVE:
+        check(act.choice, act.terms)
+    elif act.choice is not None and held is not None:
+        check_narrowing(act.choice.granted, held, act.terms)
 
 
 def _said(act: Act) -> Mapping[str, Json]:
-    if (choice := act.choice) is None:
-        return {"act": act.kind.value}
-    return {
-        "act": act.kind.value,
-        "fields": grants(choice.granted),
-        "valid_days": choice.valid_days,
-        "uses": choice.uses,
-    }
+    said: dict[str, Json] = {"act": act.kind.value}
+    if act.choice is not None:
+        said["fields"] = grants(act.choice.granted)
+        if act.kind is Kind.GIVE:
+            said |= {"valid_days": act.choice.valid_days, "uses": act.choice.uses}
+    if act.asked is not None:
+        said |= {
+            "request": act.asked.id,
+            "client": act.asked.client,
+            "fields": grants(act.asked.fields),
+            "open_days": act.terms.asking.open_days,
+        }
+    if act.notice is not None:
+        said["notice"] = {"digest": act.notice.digest, "language": act.notice.language}
+    return said
 
 
 def _blank(act: Act, fresh: ConsentId) -> Record:
@@ -73,6 +121,8 @@ def _blank(act: Act, fresh: ConsentId) -> Record:
         subject_ref=act.person.ref,
         agreement=act.terms.agreement,
         revision=act.terms.revision,
+        agency=act.terms.agency,
+        purpose=act.terms.purpose,
         state=State.REFUSED,
         granted=frozenset(),
         valid_from=Micros(0),
@@ -82,20 +132,6 @@ def _blank(act: Act, fresh: ConsentId) -> Record:
         epoch=0,
         since=Micros(0),
         identifier=act.person.identifier,
-    )
-
-
-def _made(base: Record, act: Act, state: State, at: Micros) -> Record:
-    record = replace(base, state=state, epoch=base.epoch + 1, since=base.since or at)
-    if act.kind is Kind.WITHDRAW:
-        return record
-    choice = act.choice
-    return replace(
-        record,
-        revision=act.terms.revision,
-        granted=choice.granted if choice else frozenset(),
-        valid_from=at,
-        valid_until=Micros(at + choice.valid_days * DAY) if choice else at,
-        use_limit=choice.uses if choice else None,
-        term=record.term + 1,
+        notice=None,
+        language=None,
     )

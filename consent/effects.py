@@ -1,19 +1,11 @@
-"""Consent effects: what an act or a release does to the rows, as pure functions of the rows."""
+"""Consent effects: what the release of an answer does to the rows, as a pure function of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consent.model import Record, Stale
-from consent.rows import (
-    block_key,
-    count_key,
-    integer,
-    record_key,
-    record_of,
-    record_writes,
-)
+from consent.blocks import kinds
+from consent.rows import block_key, count_key, integer, record_key, record_of
 from consent.rules import exact, finding
-from kernel.clock import Micros
 from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.errors import Exact, about_the_person
 from kernel.names import AgencyId, ConsentId, ExchangeId, Pointer, Revision, ServiceId, SubjectRef
@@ -50,7 +42,7 @@ def used(release: Release) -> Effect:
 
 
 def _unblocked(rows: Rows, block: Key) -> Sequence[Write]:
-    if rows[block] is not None:
+    if kinds(rows[block]):
         raise about_the_person(Exact.SUBJECT_BLOCKED)
     return ()
 
@@ -90,43 +82,3 @@ def _counted(
             },
         ),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What a record's history keeps of an act (TS 27560: event type and indication method)."""
-
-    type: str
-    method: str
-
-
-def acted(slot: Key, seen: Record | None, event: Event, made: Callable[[Micros], Record]) -> Effect:
-    """Return the effect that puts a new version of a record in place and keeps the event.
-
-    Raises `Stale` where the record is no longer the one that was seen when the act was made.
-    """
-
-    def apply(rows: Rows, moment: Moment) -> Sequence[Write]:
-        held = rows[slot]
-        if (held["consent"] if held else None) != (seen.id if seen else None):
-            raise Stale
-        if seen and ((row := rows[record_key(seen.id)]) is None or row["epoch"] != seen.epoch):
-            raise Stale
-        record = made(moment.time)
-        return (
-            *record_writes(record),
-            Write(
-                Key("consent_event", (record.id, record.epoch)),
-                {
-                    "consent": record.id,
-                    "epoch": record.epoch,
-                    "event_time": moment.time,
-                    "event_state": record.state.value,
-                    "event_type": event.type,
-                    "method": event.method,
-                    "index": moment.index,
-                },
-            ),
-        )
-
-    return Effect((slot, record_key(seen.id)) if seen else (slot,), apply)

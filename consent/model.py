@@ -1,46 +1,53 @@
 """Nouns of consent, named as in ISO/IEC TS 27560 and the Data Privacy Vocabulary."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from consent.declined import Declined, Stale
+from consent.states import FindingState, Kind, RequestState, Standing, State
 from kernel.clock import Micros
-from kernel.errors import Reason, Refusal
 from kernel.names import (
     AgencyId,
     AgreementId,
+    ClientId,
     ConsentId,
     ExchangeId,
     Pointer,
+    ReceiptId,
+    RequestId,
     Revision,
     ServiceId,
     Subject,
     SubjectRef,
 )
 
+__all__ = [
+    "Acknowledgement",
+    "Act",
+    "Asked",
+    "Asking",
+    "Choice",
+    "ConsentRequest",
+    "Declined",
+    "Finding",
+    "FindingState",
+    "Found",
+    "Grant",
+    "Happened",
+    "Kind",
+    "Means",
+    "Notice",
+    "Person",
+    "Record",
+    "RequestState",
+    "Stale",
+    "Standing",
+    "State",
+    "Terms",
+    "Use",
+]
+
 Grant = tuple[ServiceId, Pointer]
 """One fact that may be shared: a field of a service."""
-
-
-class State(StrEnum):
-    """The states that a record stores; expired and exhausted are derived, never stored."""
-
-    GIVEN = "ConsentGiven"
-    RENEWED = "RenewedConsentGiven"
-    REFUSED = "ConsentRefused"
-    WITHDRAWN = "ConsentWithdrawn"
-
-
-class FindingState(StrEnum):
-    """What a record means for one request at one moment: what the policies see."""
-
-    NOT_APPLICABLE = "not_applicable"
-    ABSENT = "absent"
-    GIVEN = "given"
-    RENEWED = "renewed"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-    EXHAUSTED = "exhausted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,31 @@ class Terms:
     agency: AgencyId
     purpose: str
     offered: frozenset[Grant]
+    required: frozenset[Grant]
+    """The offered facts without which a service answers nothing."""
     max_valid_days: int
     max_uses: int | None
+    asking: "Asking"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The ceilings on asking people: how long a request stays open, how long nobody asks the same
+    person again after one or after a refusal, and how many requests a day (UTC) may be made."""
+
+    open_days: int
+    again_after_days: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The exact text that a person saw, in one language; `digest` is its SHA-256 in hex."""
+
+    digest: str
+    language: str
+    content: str
+    """Canonical JSON (RFC 8785)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +117,11 @@ class Means:
     """How a person's word reached us (TS 27560: hasIndicationMethod), and who took it down."""
 
     method: str
+    """`web`, `counter`, `agency` (a request) or `authority`."""
     clerk: str
-
-
-class Kind(StrEnum):
-    """What a person can do about a consent."""
-
-    GIVE = "give"
-    REFUSE = "refuse"
-    WITHDRAW = "withdraw"
+    """Who took it down; empty where the person acted alone."""
+    level: str | None = None
+    """The level of evidence of the sign-in: low, substantial or high."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -109,13 +135,50 @@ class Person:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Act:
-    """One act of a person about one agreement; a choice belongs to giving alone."""
+    """One act about one person's consent to one agreement; a choice belongs to giving, and to
+    narrowing, where its `granted` is what remains. What was asked for belongs to a request."""
 
     kind: Kind
     person: Person
     terms: Terms
     means: Means
     choice: Choice | None = None
+    notice: Notice | None = None
+    asked: "Asked | None" = None
+    epoch: int | None = None
+    """The control epoch under which the terms were read: the entry's own (`kernel.entry.Entry`)."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Asked:
+    """What an agency asks a person for."""
+
+    id: RequestId
+    client: ClientId
+    fields: frozenset[Grant]
+    case: bytes | None
+    """The agency's case, sealed (`identity.pseudonyms`: `seal_text`)."""
+    return_url: str | None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ConsentRequest:
+    """A request for consent, as it stands now."""
+
+    id: RequestId
+    consent: ConsentId
+    subject_ref: SubjectRef
+    agreement: AgreementId
+    revision: Revision
+    agency: AgencyId
+    client: ClientId
+    fields: frozenset[Grant]
+    case: bytes | None
+    return_url: str | None
+    state: RequestState
+    deferred: bool
+    opened: Micros
+    expires: Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +189,8 @@ class Record:
     subject_ref: SubjectRef
     agreement: AgreementId
     revision: Revision
+    agency: AgencyId
+    purpose: str
     state: State
     granted: frozenset[Grant]
     valid_from: Micros
@@ -138,6 +203,34 @@ class Record:
     since: Micros
     identifier: bytes
     """The person's identifier, encrypted."""
+    notice: str | None
+    """The digest of the notice that the person saw when they decided."""
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event of a record, and what the record said after it (TS 27560: events)."""
+
+    consent: ConsentId
+    epoch: int
+    time: Micros
+    state: State
+    type: str
+    """The ledger's entry type, such as `consent.given`."""
+    method: str
+    level: str | None
+    index: int
+    revision: Revision
+    agency: AgencyId
+    purpose: str
+    granted: frozenset[Grant]
+    valid_from: Micros
+    valid_until: Micros
+    use_limit: int | None
+    notice: str | None
+    language: str | None
+    receipt: ReceiptId
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +252,4 @@ class Acknowledgement:
     at: Micros
     index: int
     uses: tuple[Use, ...]
-
-
-class Declined(Refusal):
-    """The consent rules say no to an act; the text says why in plain words."""
-
-    def __init__(self, why: str) -> None:
-        """Keep the words for the person."""
-        super().__init__(Reason.POLICY_DENIED, why)
-
-
-class Stale(Refusal):
-    """The record changed between reading and writing; reading again settles it."""
-
-    def __init__(self) -> None:
-        """Say so."""
-        super().__init__(Reason.LEDGER_UNAVAILABLE, "The consent changed a moment ago.")
+    receipt: ReceiptId

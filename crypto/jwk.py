@@ -75,8 +75,9 @@ class PublicKey:
         return {**self.members, "use": self.use.value, **named}
 
 
-def public_key(jwk: Json, use: Use) -> PublicKey:
-    """Return the key of one public JWK for this use, or raise `BadKey`."""
+def public_key(jwk: Json, use: Use, *, provider: bool = False) -> PublicKey:
+    """Return the key of one public JWK for this use, or raise `BadKey`; a sign-in `provider` may
+    sign with RS256 as well, and a key of it that names its `alg` with that one only."""
     if not isinstance(jwk, Mapping):
         raise BadKey("a JWK must be a JSON object")
     if _PRIVATE & jwk.keys():
@@ -85,9 +86,18 @@ def public_key(jwk: Json, use: Use) -> PublicKey:
     allowed = _ALGORITHMS.get((use, members["kty"], members.get("crv", "")))
     if allowed is None:
         raise BadKey(f"this kind of key is not accepted for use '{use.value}'")
+    if provider:
+        allowed = _of_provider(members["kty"], allowed, jwk.get("alg"))
     _check_purpose(jwk, use, allowed)
     key, thumbprint = _imported(tuple(members.items()))
     return PublicKey(_kid(jwk), use, allowed, members, thumbprint, key)
+
+
+def _of_provider(kind: str, allowed: frozenset[str], named: Json) -> frozenset[str]:
+    """Return what a provider's key may be used with (OIDC Core §15.1, RFC 8725 §3.1)."""
+    wider = allowed | {"RS256"} if kind == "RSA" else allowed
+    # EdDSA and Ed25519 are two names of one algorithm for an Ed25519 key (RFC 9864).
+    return wider if named is None or kind == "OKP" else wider & {str(named)}
 
 
 def key_set(jwks: Json, max_keys: int = 8) -> tuple[PublicKey, ...]:

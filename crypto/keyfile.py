@@ -45,15 +45,18 @@ def key_encryption_key(text: str) -> bytes:
     return kek
 
 
-def write(path: Path, key: KeyFile, kek: bytes | None, chance: Chance) -> None:
-    """Write a new file with mode 0600 and wait until the disk has it."""
+def write(
+    path: Path, key: KeyFile, kek: bytes | None, chance: Chance, name: str | None = None
+) -> None:
+    """Write a new file with mode 0600 and wait until the disk has it; `name` is the one that it
+    will have, where that is another."""
     public: dict[str, Json] = {"kid": key.kid, "state": key.state, "created": key.created}
     secret = canonical(key.private)
     if kek is None:
         content: dict[str, Json] = {**public, "private": key.private}
     else:
         nonce = chance.bits(_NONCE_BYTES)
-        sealed = nonce + AESGCM(kek).encrypt(nonce, secret, path.name.encode())
+        sealed = nonce + AESGCM(kek).encrypt(nonce, secret, (name or path.name).encode())
         content = {**public, "sealed": base64url.encode(sealed)}
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(canonical(content))

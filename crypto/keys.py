@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -24,7 +25,7 @@ from kernel.clock import Clock, Micros
 _SECRET_BYTES = 32
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _UNUSED = "unused"
-_SIGNERS = {"token": "ES256", "receipt": "EdDSA", "log": "EdDSA"}
+_SIGNERS = {"token": "ES256", "receipt": "EdDSA", "log": "EdDSA", "signin": "ES256"}
 _SECRETS = ("pseudonym", "disclosure")
 
 
@@ -68,6 +69,8 @@ class KeyRing:
     directory: Path
     token: SigningKey
     receipt: SigningKey
+    signin: SigningKey
+    """Proves us to the provider that signs people in (RFC 7523)."""
     log: LogKey
     pseudonym: Secret
     disclosure: Secret
@@ -82,6 +85,7 @@ class KeyRing:
         if not directory.exists() or not any(directory.iterdir()):
             _make(directory, chance, clock.now(), kek)
         check_private(directory, directory.stat())
+        _complete(directory, chance, clock.now(), kek)
         files = {name: read(_path(directory, name), kek) for name in (*_SIGNERS, *_SECRETS)}
         entries = tuple(KeyEntry(n, f.kid, f.state, f.created) for n, f in files.items())
         signers = {name: _signer(_path(directory, name), files[name]) for name in _SIGNERS}
@@ -90,6 +94,7 @@ class KeyRing:
             directory=directory,
             token=signers["token"],
             receipt=signers["receipt"],
+            signin=signers["signin"],
             log=LogKey(cast("Ed25519PrivateKey", signers["log"].jose.private_key)),
             pseudonym=secrets["pseudonym"],
             disclosure=secrets["disclosure"],
@@ -108,6 +113,10 @@ class KeyRing:
     def token_jwks(self) -> Mapping[str, Json]:
         """Return the public JWKS of the access tokens (RFC 7517)."""
         return {"keys": [self.token.public_jwk()]}
+
+    def signin_jwks(self) -> Mapping[str, Json]:
+        """Return the public JWKS by which the sign-in provider knows us (RFC 7517)."""
+        return {"keys": [self.signin.public_jwk()]}
 
     def receipt_jwks(self) -> Mapping[str, Json]:
         """Return the public JWKS of the receipts (RFC 7517)."""
@@ -140,6 +149,26 @@ def _make(directory: Path, chance: Chance, now: Micros, kek: bytes | None) -> No
         shutil.rmtree(draft, ignore_errors=True)
 
 
+def _complete(directory: Path, chance: Chance, now: Micros, kek: bytes | None) -> None:
+    """Add the key `signin` to a directory that was made before there was one. It alone may be made
+    anew: what it signs lives a minute, and the provider reads its public half from us."""
+    path = _path(directory, "signin")
+    if path.exists():
+        return
+    private = _members(_es256(chance))
+    draft = directory / f".signin.{chance.bits(8).hex()}"
+    try:
+        write(draft, KeyFile(_kid(private), "active", now, private), kek, chance, path.name)
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+        _sync(directory)
+    except OSError as error:
+        raise KeyRefused(
+            f"The key file {path} is missing and cannot be made: {error.strerror}."
+        ) from error
+
+
 def _put(draft: Path, directory: Path) -> None:
     try:
         draft.rename(directory)
@@ -151,20 +180,29 @@ def _put(draft: Path, directory: Path) -> None:
 
 
 def _fresh(chance: Chance) -> Mapping[str, Mapping[str, Json]]:
-    # FIPS 186-5 A.2.1: 64 bits more than the order has, so that the remainder is not biased.
-    number = int.from_bytes(chance.bits(40)) % (_P256_ORDER - 1) + 1
-    token = ECKey.import_key(ec.derive_private_key(number, ec.SECP256R1()))
     receipt, log = (
         OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(chance.bits(32))) for _ in range(2)
     )
-    signers: dict[str, ECKey | OKPKey] = {"token": token, "receipt": receipt, "log": log}
-    made: dict[str, Mapping[str, Json]] = {
-        name: {k: str(v) for k, v in key.as_dict(private=True).items()}
-        for name, key in signers.items()
+    signers: dict[str, ECKey | OKPKey] = {
+        "token": _es256(chance),
+        "receipt": receipt,
+        "log": log,
+        "signin": _es256(chance),
     }
+    made = {name: _members(key) for name, key in signers.items()}
     for name in _SECRETS:
         made[name] = {"secret": base64url.encode(chance.bits(_SECRET_BYTES))}
     return made
+
+
+def _es256(chance: Chance) -> ECKey:
+    # FIPS 186-5 A.2.1: 64 bits more than the order has, so that the remainder is not biased.
+    number = int.from_bytes(chance.bits(40)) % (_P256_ORDER - 1) + 1
+    return ECKey.import_key(ec.derive_private_key(number, ec.SECP256R1()))
+
+
+def _members(key: ECKey | OKPKey) -> Mapping[str, Json]:
+    return {name: str(value) for name, value in key.as_dict(private=True).items()}
 
 
 def _kid(private: Mapping[str, Json]) -> str:

@@ -12,16 +12,21 @@ from flask import Flask
 
 from adapters.model import SourceAddress
 from audit.ledger import Ledger
+from consent.pages.language import install
 from crypto.seal import seal
+from gateway.asking_views import AskingViews
 from gateway.journal import Journal
 from gateway.log import configure, fault
 from gateway.metrics import Metrics
+from gateway.offers import Offers
 from gateway.pages import PublicViews
+from gateway.people import frame_of, page_views
 from gateway.pipeline import Pipeline
 from gateway.released import ReleasedExchanges
 from gateway.rooms import Rooms, bring_into_force, open_rooms
-from gateway.routes import ROUTES, View
+from gateway.routes import API, View
 from gateway.settings import Settings
+from gateway.signin import sign_in
 from gateway.sources import Sources
 from gateway.sweep import Sweep
 from gateway.views import AgencyViews
@@ -29,12 +34,13 @@ from gateway.web import Front, application
 from identity.assertion import Assertions
 from identity.authenticate import Authenticator
 from identity.dpop import Proofs
-from identity.replay import EmbeddedReplay
+from identity.replay import EmbeddedReplay, Replay
 from identity.server import Checks, OAuthViews
 from identity.tokens import Tokens
 from kernel.canonical import Json
 from kernel.errors import Refusal
 from kernel.keyvalue import KeyValue, boot_id
+from kernel.names import Subject
 
 SWEEP_EVERY = 15.0
 GC_THRESHOLDS = (50_000, 20, 50)
@@ -99,8 +105,22 @@ def compose(rooms: Rooms) -> Flask:
     metrics = Metrics()
     agency = AgencyViews(pipeline, door.authenticate, rooms.control, released, log)
     public = PublicViews(rooms.keys.receipt_jwks, log, metrics, lambda: unready(rooms))
-    front = Front(rooms.settings.public_url, rooms.clock, rooms.chance, metrics, fault)
-    return application(front, _views(door.oauth.by_name(), agency, public))
+    signin = sign_in(rooms, door.replay, lambda value: named(rooms, value))
+    offers = Offers(rooms.control, rooms.clock)
+    frame = frame_of(rooms, signin.sessions)
+    front = Front(
+        public_url=rooms.settings.public_url,
+        clock=rooms.clock,
+        chance=rooms.chance,
+        metrics=metrics,
+        report=fault,
+        page=frame.refused,
+        install=install,
+    )
+    asking = asking_of(rooms, door.authenticate, offers)
+    views = _views(door.oauth.by_name(), agency, asking, public)
+    pages = {**signin.views.by_name(), **page_views(frame, rooms, offers)}
+    return application(front, {**views, **pages})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +129,7 @@ class Door:
 
     authenticate: Authenticator
     oauth: OAuthViews
+    replay: Replay
 
 
 def front_door(rooms: Rooms) -> Door:
@@ -121,8 +142,16 @@ def front_door(rooms: Rooms) -> Door:
     assertions = Assertions(url, lambda one: rooms.clients.find(one)[0], replay, clock)
     checks = Checks(assertions, proofs, tokens, structlog.get_logger().warning)
     return Door(
-        Authenticator(rooms.clients, tokens, proofs), OAuthViews(checks, rooms.keys.token_jwks())
+        Authenticator(rooms.clients, tokens, proofs),
+        OAuthViews(checks, rooms.keys.token_jwks()),
+        replay,
     )
+
+
+def named(rooms: Rooms, value: str) -> Subject:
+    """Return the person of an identifier in the deployment's scheme, or raise `Refusal`."""
+    catalogue = rooms.control.now().catalogue
+    return catalogue.parse_subject(catalogue.scheme.id, value)
 
 
 def pipeline_of(rooms: Rooms, authenticate: Authenticator) -> Pipeline:
@@ -143,6 +172,20 @@ def pipeline_of(rooms: Rooms, authenticate: Authenticator) -> Pipeline:
     )
 
 
+def asking_of(rooms: Rooms, authenticate: Authenticator, offers: Offers) -> AskingViews:
+    """Return the views by which agencies ask people for consent, over opened rooms."""
+    return AskingViews(
+        authenticate=authenticate,
+        control=rooms.control,
+        requests=rooms.consents,
+        offer=offers.offer,
+        people=rooms.pseudonyms,
+        chance=rooms.chance,
+        clock=rooms.clock,
+        public_url=rooms.settings.public_url,
+    )
+
+
 def unready(rooms: Rooms) -> list[str]:
     """Name what keeps the gateway from serving."""
     missing = []
@@ -159,10 +202,10 @@ def unready(rooms: Rooms) -> list[str]:
     return missing
 
 
-def _views(oauth: Mapping[str, View], agency: AgencyViews, public: PublicViews) -> dict[str, View]:
+def _views(oauth: Mapping[str, View], *holders: object) -> dict[str, View]:
     views = dict(oauth)
-    for route in ROUTES:
-        for holder in (agency, public):
+    for route in API:
+        for holder in holders:
             if (view := getattr(holder, route.view, None)) is not None:
                 views[route.view] = view
     return views

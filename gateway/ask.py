@@ -1,7 +1,8 @@
 """Ask: the body of an exchange, parsed once at the edge and then trusted."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from itertools import takewhile
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -13,29 +14,36 @@ from kernel.names import AgreementId, Pointer, ServiceId, Subject
 MAX_BODY = 16 * 1024
 MAX_FIELDS = 64
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-_Free = Annotated[
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Free = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
-_Path = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Path = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """A body, or a part of one: every member known, of its type and no other."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
-class _Subject(_Strict):
-    scheme: _Name
-    value: _Name
+class Named(Strict):
+    """The person whom a request is about."""
+
+    scheme: Name
+    value: Name
 
 
-class _Body(_Strict):
-    agreement: _Name
-    service: _Name
-    subject: _Subject
-    fields: list[_Path] = Field(min_length=1, max_length=MAX_FIELDS)
-    case: _Free | None = None
-    user: _Free | None = None
+class _Body(Strict):
+    agreement: Name
+    service: Name
+    subject: Named
+    fields: list[Path] = Field(min_length=1, max_length=MAX_FIELDS)
+    case: Free | None = None
+    user: Free | None = None
+
+
+Shape = TypeVar("Shape", bound=Strict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,17 +58,10 @@ class Posted:
 
 
 def parse_ask(posted: Posted) -> Ask:
-    """Return the request in a body, or raise `Refusal` with `request.malformed` that names the
-    member at fault and never repeats what it holds."""
-    _check_headers(posted)
-    try:
-        given = _Body.model_validate(parse(posted.body, max_bytes=MAX_BODY))
-    except BadJson as error:
-        raise _malformed(f"The body cannot be read: {error}.") from None
-    except ValidationError as error:
-        raise _malformed(_words(error)) from None
+    """Return the request in a body, or raise `Refusal` with `request.malformed`."""
+    given = read(posted, _Body)
     if len(set(given.fields)) != len(given.fields):
-        raise _malformed("`fields` names a field twice.")
+        raise malformed("`fields` names a field twice.")
     return Ask(
         agreement=AgreementId(given.agreement),
         service=ServiceId(given.service),
@@ -71,6 +72,19 @@ def parse_ask(posted: Posted) -> Ask:
     )
 
 
+def read(posted: Posted, shape: type[Shape]) -> Shape:
+    """Return a body in its shape, or raise `Refusal` with `request.malformed` that names the
+    member at fault and never repeats what it holds."""
+    _check_headers(posted)
+    try:
+        return shape.model_validate(parse(posted.body, max_bytes=MAX_BODY))
+    except BadJson as error:
+        raise malformed(f"The body cannot be read: {error}.") from None
+    except ValidationError as error:
+        known = frozenset({*shape.model_fields, *Named.model_fields})
+        raise malformed(_words(error, known)) from None
+
+
 def _check_headers(posted: Posted) -> None:
     media_type, _, parameters = posted.content_type.lower().partition(";")
     charset = parameters.replace(" ", "").replace('"', "")
@@ -79,17 +93,17 @@ def _check_headers(posted: Posted) -> None:
     if posted.content_encoding.lower() not in {"", "identity"}:
         raise Refusal(Reason.REQUEST_MEDIA_TYPE, "Send the body without a content coding.")
     if posted.query:
-        raise _malformed("This address takes no query.")
+        raise malformed("This address takes no query.")
     if posted.idempotency_key:
-        raise _malformed("The header `Idempotency-Key` is not served yet.")
+        raise malformed("The header `Idempotency-Key` is not served yet.")
 
 
-_KNOWN = frozenset({*_Body.model_fields, *_Subject.model_fields})
 _WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not a member of this request",
     "string_type": "must be a string",
     "list_type": "must be a list",
+    "dict_type": "must be an object",
     "too_short": "must not be empty",
     "too_long": f"has more than {MAX_FIELDS} items",
     "string_too_short": "must not be empty",
@@ -99,9 +113,9 @@ _WORDS = {
 }
 
 
-def _words(error: ValidationError) -> str:
+def _words(error: ValidationError, known: frozenset[str]) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    place = [part for part in first["loc"] if isinstance(part, int) or part in _KNOWN]
+    place = list(takewhile(lambda part: isinstance(part, int) or part in known, first["loc"]))
     if len(place) < len(first["loc"]):
         where = f"A member of `{'/'.join(map(str, place))}`" if place else "A member of the body"
     else:
@@ -109,5 +123,6 @@ def _words(error: ValidationError) -> str:
     return f"{where} {_WORDS.get(first['type'], 'is not what it should be')}."
 
 
-def _malformed(detail: str) -> Refusal:
+def malformed(detail: str) -> Refusal:
+    """Return the refusal of a body that this address does not take."""
     return Refusal(Reason.REQUEST_MALFORMED, detail)

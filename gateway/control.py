@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consent.model import Finding, FindingState, Found
-from gateway.model import Agreement, Basis, Docket, Permit, Service
+from gateway.model import Agency, Agreement, Basis, Docket, Permit, Service
 from gateway.pdp import DecisionPoint, Facts, question
 from gateway.policy.bundle import Bundle
 from gateway.policy.catalogue import Catalogue
@@ -14,7 +14,7 @@ from kernel.database import Database
 from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.entry import Entry, EntryType, Ledger
 from kernel.errors import Outdated, Reason, Refusal
-from kernel.names import AgreementId, Revision, ServiceId, Subject
+from kernel.names import AgencyId, AgreementId, Revision, ServiceId, Subject
 
 _READ = """
 SELECT (SELECT epoch FROM ledger_state) AS epoch,
@@ -35,6 +35,11 @@ class InForce:
     def agreements(self) -> Mapping[AgreementId, Agreement]:
         """Return the agreements by name."""
         return self.catalogue.agreements
+
+    @property
+    def agencies(self) -> Mapping[AgencyId, Agency]:
+        """Return the agencies by name."""
+        return self.catalogue.agencies
 
     @property
     def services(self) -> Mapping[ServiceId, Service]:

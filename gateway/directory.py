@@ -1,6 +1,6 @@
 """Directory: how services and agreements look to the agencies that use them."""
 
-from gateway.model import Agreement, Service
+from gateway.model import Agreed, Agreement, Basis, Service
 from kernel.canonical import Json
 from kernel.clock import rfc3339
 
@@ -12,7 +12,12 @@ def service_document(service: Service) -> dict[str, Json]:
         "provider": service.provider,
         "title": service.title,
         "fields": [
-            {"field": field.pointer, "title": field.title, "category": field.category}
+            {
+                "field": field.pointer,
+                "title": field.title,
+                "category": field.category,
+                "about": field.about,
+            }
             for field in service.fields.values()
         ],
     }
@@ -31,12 +36,38 @@ def agreement_document(agreement: Agreement) -> dict[str, Json]:
         "authority": agreement.authority,
         "services": {
             service: [
-                {"field": pointer, "optional": optional} for pointer, optional in fields.items()
+                {"field": pointer, "optional": agreed.optional, **_answer(agreed)}
+                for pointer, agreed in fields.items()
             ]
             for service, fields in agreement.services.items()
         },
+        "if_refused": agreement.if_refused,
+        "instead": agreement.instead,
+        "retention_days": agreement.retention_days,
+        "evidence_level": agreement.evidence_level,
+        "asking": _asking(agreement),
         "case_required": agreement.case_required,
         "user_required": agreement.user_required,
         "valid_from": rfc3339(agreement.valid_from),
         "valid_until": rfc3339(agreement.valid_until),
+    }
+
+
+def _answer(agreed: Agreed) -> dict[str, Json]:
+    """Return which answer travels in a field's place, to which question; nothing where the fact
+    itself does."""
+    transform = agreed.transform
+    if transform is None:
+        return {}
+    told: dict[str, Json] = {"kind": transform.kind.value, **transform.parameters}
+    return {"transform": told, "question": agreed.question}
+
+
+def _asking(agreement: Agreement) -> Json:
+    if agreement.basis is not Basis.CONSENT:
+        return None
+    return {
+        "open_days": agreement.open_days,
+        "again_after_days": agreement.again_after_days,
+        "per_day": agreement.asked_per_day,
     }

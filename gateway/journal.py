@@ -9,7 +9,7 @@ from consent.effects import Release, used
 from crypto.model import Sealed
 from gateway.exchanges import State, both, closed, opened
 from gateway.model import Ask, Docket, Permit, Receipt, Stage, Warrant
-from gateway.receipts import Place, receipt_claims
+from gateway.receipts import Place, answers, receipt_claims
 from identity.model import Caller
 from kernel.canonical import Json
 from kernel.chance import Chance
@@ -63,7 +63,7 @@ class Journal:
         entry = Entry(
             EntryType.EXCHANGE_DECISION,
             {**_header(docket), "decision": "permit"},
-            _disclosures(docket, {"fields": sorted(permit.fields)}),
+            _disclosures(docket, _facts(permit)),
             (person,),
             docket.caller.epoch,
         )
@@ -74,16 +74,19 @@ class Journal:
             docket.exchange, docket.ask, person, agreement, service, permit, docket.caller.epoch
         )
 
-    def release(self, docket: Docket, warrant: Warrant, sealed: Sealed) -> Receipt:
+    def release(
+        self, docket: Docket, warrant: Warrant, sealed: Sealed, others: tuple[Subject, ...]
+    ) -> Receipt:
         """Write down that the sealed answer leaves, with consent checked once more in the same
-        transaction (P1, P2), and return the signed receipt."""
+        transaction (P1, P2), also for the others whose facts leave (P8), and return the signed
+        receipt."""
         claims = receipt_claims(docket.caller.client_id, warrant, sealed)
-        told = {"fields": claims["fields"], "sealed_sha256": claims["sealed_sha256"]}
+        told = {**_facts(warrant.permit), "sealed_sha256": claims["sealed_sha256"]}
         entry = Entry(
             EntryType.EXCHANGE_RELEASE,
             _header(docket),
             _disclosures(docket, told),
-            (warrant.person,),
+            (warrant.person, *map(self.person, others)),
             docket.caller.epoch,
         )
         release = Release(
@@ -178,6 +181,13 @@ def _disclosures(docket: Docket, response: Mapping[str, Json]) -> dict[str, Json
     if docket.consent is not None:
         disclosures["consents"] = [docket.consent]
     return disclosures
+
+
+def _facts(permit: Permit) -> dict[str, Json]:
+    """Return the released fields, and which of them travel as an answer of which kind."""
+    fields = {"fields": sorted(permit.fields)}
+    kinds = answers(permit)
+    return {**fields, "answers": kinds} if kinds else {**fields}
 
 
 def _why(refusal: Refusal) -> dict[str, Json]:

@@ -1,7 +1,7 @@
 """Nouns of the exchange: what the catalogue registers, what each step hands to the next."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from crypto.model import Sealed
@@ -37,6 +37,8 @@ class Agency:
 
     id: AgencyId
     name: Text
+    return_urls: frozenset[str] = frozenset()
+    """Where a person may be sent back to after a request of this agency, letter by letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Field:
     pointer: Pointer
     title: Text
     category: str
+    about: str = "subject"
+    """Whose fact it is: subject, child, partner, other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,38 @@ class Service:
     subject_at: Pointer
     """Where an answer holds the identifier of the person whom it speaks of."""
     fields: Mapping[Pointer, Field]
+    concerns: Mapping[str, Pointer] = field(default_factory=dict)
+    """Where an answer names the other people whom facts are `about`: by that word, the pointer to
+    their identifiers."""
+
+
+class TransformKind(StrEnum):
+    """How a fact becomes an answer, so that the fact itself stays home."""
+
+    YES_NO = "yes_no"
+    AT_LEAST_AGE = "at_least_age"
+    BAND = "band"
+    YEAR = "year"
+    MASK = "mask"
+    EXISTS = "exists"
+
+
+@dataclass(frozen=True, slots=True)
+class Transform:
+    """One kind with its parameters, as the catalogue's schema checked them."""
+
+    kind: TransformKind
+    parameters: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """How an agreement takes a field: whether the answer may lack it (`pii_optional`), and where
+    only an answer travels, by which transform and to which question."""
+
+    optional: bool
+    transform: Transform | None = None
+    question: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +128,8 @@ class Agreement:
     purpose: str
     purpose_text: Text
     authority: str | None
-    services: Mapping[ServiceId, Mapping[Pointer, bool]]
-    """Per service its agreed fields, each with whether it is optional (`pii_optional`)."""
+    services: Mapping[ServiceId, Mapping[Pointer, Agreed]]
+    """Per service its agreed fields."""
     case_required: bool
     user_required: bool
     valid_from: Micros
@@ -101,6 +137,16 @@ class Agreement:
     impact_assessment_until: Micros
     max_valid_days: int
     max_uses: int | None
+    if_refused: Text
+    """What happens when the person says no, in plain words."""
+    instead: Text
+    """What the person can do or bring instead."""
+    retention_days: int
+    evidence_level: str
+    """The level of sign-in that giving consent needs: low, substantial, high."""
+    open_days: int
+    again_after_days: int
+    asked_per_day: int
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -142,6 +188,8 @@ class Permit:
     policy: Revision
     input: bytes
     """The canonical policy input that was decided on."""
+    transforms: Mapping[Pointer, Transform] = field(default_factory=dict)
+    """The released fields of which only an answer travels."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -163,6 +211,8 @@ class Extract:
 
     exchange: ExchangeId
     plaintext: bytes
+    others: tuple[Subject, ...] = ()
+    """The other people whom the source named in what leaves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.decision import unavailable
-from gateway.model import Agreement, Ask, Authority, Basis, Decision, Permit, Service
+from gateway.model import (
+    Agreed,
+    Agreement,
+    Ask,
+    Authority,
+    Basis,
+    Decision,
+    Obligation,
+    Permit,
+    Service,
+    Transform,
+)
 from gateway.ports import Engine
 from kernel.canonical import Json, canonical
 from kernel.clock import SECOND, Micros
@@ -14,8 +25,9 @@ from kernel.names import AgencyId, ConsentId, Pointer, Revision, ServiceId
 
 MINUTE = 60
 PERMITTING = frozenset({"given", "renewed"})
-OBLIGATIONS = frozenset({"record", "seal"})
-"""What the pipeline does with every answer anyway; any other obligation is refused."""
+OBLIGATIONS = frozenset({"record", "seal", "transform"})
+"""What the pipeline does: the first two with every answer, the last with each field of which the
+agreement lets an answer travel only. Any other obligation is refused."""
 
 _PUBLIC: Mapping[Reason, str] = {
     Reason.CASE_REQUIRED: "This agreement wants the case named; add the member `case`.",
@@ -82,8 +94,8 @@ class Facts:
     at: Micros
 
     @property
-    def agreed(self) -> Mapping[Pointer, bool]:
-        """Return the agreed fields of the asked service, each with whether it is optional."""
+    def agreed(self) -> Mapping[Pointer, Agreed]:
+        """Return the agreed fields of the asked service, each with how it is agreed."""
         return self.agreement.services.get(self.service.id, {})
 
     def granted(self) -> frozenset[Pointer]:
@@ -130,20 +142,30 @@ class DecisionPoint:
             raise unavailable()
         facts = question.facts
         fields = _released(question, decision)
+        transforms = _transforms(facts, fields)
+        if transforms and Obligation("transform") not in decision.obligations:
+            raise unavailable()
         return Permit(
             fields=fields,
             withheld=tuple(field for field in facts.ask.fields if field not in fields),
             consent=facts.finding.consent if facts.agreement.basis is Basis.CONSENT else None,
             policy=self.revision,
             input=question.input,
+            transforms=transforms,
         )
+
+
+def _transforms(facts: Facts, fields: frozenset[Pointer]) -> Mapping[Pointer, Transform]:
+    """Return which of the released fields travel as an answer only, as agreed."""
+    agreed = ((field, facts.agreed[field].transform) for field in fields)
+    return {field: transform for field, transform in agreed if transform is not None}
 
 
 def _released(question: Question, decision: Decision) -> frozenset[Pointer]:
     facts = question.facts
-    asked = frozenset(facts.ask.fields)
-    released = asked & frozenset(facts.agreed) & question.granted & frozenset(decision.fields)
-    required = {field for field in asked if not facts.agreed.get(field, False)}
+    asked, agreed = frozenset(facts.ask.fields), facts.agreed
+    released = asked & agreed.keys() & question.granted & frozenset(decision.fields)
+    required = {field for field in asked if field not in agreed or not agreed[field].optional}
     if not released or not required <= released:
         raise _refusal(
             (Exact.CONSENT_FIELD,)
@@ -179,8 +201,13 @@ def _input(facts: Facts, granted: frozenset[Pointer]) -> Mapping[str, Json]:
             "impact_assessment_until": agreement.impact_assessment_until // SECOND,
             "case_required": agreement.case_required,
             "user_required": agreement.user_required,
-            "required": {field: True for field, optional in facts.agreed.items() if not optional},
-            "optional": {field: True for field, optional in facts.agreed.items() if optional},
+            "required": {field: True for field, how in facts.agreed.items() if not how.optional},
+            "optional": {field: True for field, how in facts.agreed.items() if how.optional},
+            "transforms": {
+                field: how.transform.kind.value
+                for field, how in facts.agreed.items()
+                if how.transform is not None
+            },
         },
         "service": {"id": facts.service.id, "provider": facts.service.provider},
         "request": {

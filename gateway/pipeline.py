@@ -6,7 +6,7 @@
  4 decide         what the policies say to these facts and no others     -> Permit
  5 write down     durable, before the source is asked                    -> Warrant
  6 fetch          only the warrant's fields are asked for                -> record
- 7 minimise       and cut down again, whatever the source sent           -> Extract
+ 7 minimise       cut down again, whatever the source sent, and answered -> Extract
  8 seal           for the caller's key alone                             -> Sealed
  9 write down     durable, consent checked again in the same transaction -> Receipt
 10 release
@@ -24,8 +24,10 @@ from gateway.model import Answer, Docket, Extract, Permit, Receipt, Warrant
 from gateway.ports import Authenticate, Consents, Control, Fetch
 from gateway.resolve import agreement_for, service_for
 from identity.model import Credentials, Scope
+from kernel.canonical import Json
 from kernel.clock import Clock
 from kernel.errors import Outdated, Reason, Refusal
+from kernel.names import Subject
 
 _Made = TypeVar("_Made")
 
@@ -65,9 +67,10 @@ class Pipeline:
     def _exchange(self, docket: Docket) -> Answer:
         warrant = self._current(docket, self._decided)  # (2) to (5)
         record = self.fetch(warrant)  # (6)
-        extract = minimise(record, warrant, self.clock.now())  # (7)
+        extract = self._current(docket, lambda _: self._extract(docket, warrant, record))  # (7)
         sealed = self.seal(extract, docket.caller.recipient)  # (8)
-        receipt = self._current(docket, lambda _: self._release(docket, warrant, sealed))  # (9)
+        leaving = (sealed, extract.others)
+        receipt = self._current(docket, lambda _: self._release(docket, warrant, *leaving))  # (9)
         return Answer(docket.exchange, sealed, receipt, warrant.permit.withheld)  # (10)
 
     def _decided(self, docket: Docket) -> Warrant:
@@ -95,13 +98,21 @@ class Pipeline:
         found = self.consents.look_up(docket.person.ref, agreed, docket.service.id, now)  # (3)
         return in_force.decide(docket, found, now)  # (4)
 
-    def _release(self, docket: Docket, warrant: Warrant, sealed: Sealed) -> Receipt:
+    def _extract(self, docket: Docket, warrant: Warrant, record: Json) -> Extract:
+        """Cut the record down; people whom it names are named as the catalogue in force has it."""
+        in_force = self.control.at(docket.caller.epoch)
+        return minimise(record, warrant, self.clock.now(), in_force.subject)
+
+    def _release(
+        self, docket: Docket, warrant: Warrant, sealed: Sealed, others: tuple[Subject, ...]
+    ) -> Receipt:
         """Write the release down; where the rules changed since, only if they allow the same."""
         if docket.caller.epoch != warrant.epoch:
             permit = self._permit(docket)
-            if docket.agreement != warrant.agreement or permit.fields != warrant.permit.fields:
+            same = permit.fields == warrant.permit.fields
+            if docket.agreement != warrant.agreement or not same:
                 raise Refusal(Reason.POLICY_DENIED, "The rules changed during the request.")
-        return self.journal.release(docket, warrant, sealed)
+        return self.journal.release(docket, warrant, sealed, others)
 
     def _current(self, docket: Docket, step: Callable[[Docket], _Made]) -> _Made:
         """Return what a step makes; once more, as a caller proven anew, where rules changed."""

@@ -49,7 +49,7 @@ EXPLANATIONS = {
     Reason.REQUEST_MEDIA_TYPE: Explanation(
         415,
         "The body has another type than this address takes",
-        "An exchange is asked for in `application/json`, without a content coding.",
+        "A body is `application/json`, without a content coding.",
         "Send `Content-Type: application/json`.",
     ),
     Reason.TOKEN_MISSING: Explanation(
@@ -192,6 +192,27 @@ EXPLANATIONS = {
     ),
     Reason.SOURCE_TIMEOUT: Explanation(
         504, "The source took too long", "The agency's system did not answer in time.", "Try later."
+    ),
+    Reason.QUOTA_EXCEEDED: Explanation(
+        429,
+        "People are asked too often",
+        "An agreement has a ceiling on requests for consent: so many a day, and nobody again "
+        "within some days of the last request.",
+        "Wait at least the seconds of `Retry-After`; what the person decided shows in the next "
+        "exchange.",
+    ),
+    Reason.SIGNIN_FAILED: Explanation(
+        400,
+        "Signing in did not work",
+        "What came back from the sign-in provider does not belong to this browser, came too late, "
+        "or is not as it should be.",
+        "Sign in again from the page where you were.",
+    ),
+    Reason.SIGNIN_UNAVAILABLE: Explanation(
+        503,
+        "Nobody can sign in now",
+        "The sign-in provider does not answer, or none is set up.",
+        "Try again later; the gateway's other work goes on.",
     ),
     Reason.INTERNAL: Explanation(
         500,

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crypto.model import Sealed
-from gateway.model import Warrant
+from gateway.model import Permit, Warrant
 from kernel.canonical import Json
 from kernel.names import ClientId
 
 
 def receipt_claims(client: ClientId, warrant: Warrant, sealed: Sealed) -> dict[str, Json]:
     """Return a receipt's claims, all but the issuer and those that only the ledger knows."""
+    told = answers(warrant.permit)
     return {
         "aud": client,
         "exchange": warrant.exchange,
@@ -21,10 +22,16 @@ def receipt_claims(client: ClientId, warrant: Warrant, sealed: Sealed) -> dict[s
         "purpose": warrant.agreement.purpose,
         "basis": warrant.agreement.basis.value,
         "fields": sorted(warrant.permit.fields),
+        **({"answers": told} if told else {}),
         "policy": warrant.permit.policy,
         "consent": warrant.permit.consent,
         "sealed_sha256": base64url(sealed.sha256),
     }
+
+
+def answers(permit: Permit) -> dict[str, Json]:
+    """Return the released fields of which only an answer travels, each with its kind."""
+    return {field: how.kind.value for field, how in sorted(permit.transforms.items())}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,18 @@ class Registered(Protocol):
 
 def agreement_for(registered: Registered, agency: AgencyId, ask: Ask, at: Micros) -> Agreement:
     """Return the agency's own agreement that a request names; its basis is the only one (P7)."""
-    agreement = registered.agreements.get(ask.agreement)
+    agreement = agreement_named(registered, agency, ask.agreement, at)
+    case_for(agreement, ask.case)
+    if agreement.user_required and ask.user is None:
+        raise Refusal(Reason.USER_REQUIRED, "The agreement wants the acting clerk in `user`.")
+    return agreement
+
+
+def agreement_named(
+    registered: Registered, agency: AgencyId, name: AgreementId, at: Micros
+) -> Agreement:
+    """Return the agency's own agreement of a name, when it is in force."""
+    agreement = registered.agreements.get(name)
     if agreement is None or agreement.agency != agency:
         raise Refusal(
             Reason.AGREEMENT_UNKNOWN,
@@ -37,25 +48,38 @@ def agreement_for(registered: Registered, agency: AgencyId, ask: Ask, at: Micros
             Reason.AGREEMENT_NOT_IN_FORCE,
             "The agreement has not begun, has ended, or its impact assessment has expired.",
         )
-    if agreement.case_required and ask.case is None:
-        raise Refusal(Reason.CASE_REQUIRED, "The agreement wants a case number in `case`.")
-    if agreement.user_required and ask.user is None:
-        raise Refusal(Reason.USER_REQUIRED, "The agreement wants the acting clerk in `user`.")
     return agreement
+
+
+def case_for(agreement: Agreement, case: str | None) -> None:
+    """Raise `Refusal` where an agreement allows questions only in a case, and there is none."""
+    if agreement.case_required and case is None:
+        raise Refusal(Reason.CASE_REQUIRED, "The agreement wants a case number in `case`.")
 
 
 def service_for(registered: Registered, agreement: Agreement, ask: Ask) -> Service:
     """Return the service that a request names, when its agreement covers it and every field."""
-    service = registered.services.get(ask.service)
-    agreed = agreement.services.get(ask.service)
-    if service is None or agreed is None:
+    service = service_named(registered, agreement, ask.service)
+    fields_of(service, agreement, ask.fields)
+    return service
+
+
+def service_named(registered: Registered, agreement: Agreement, name: ServiceId) -> Service:
+    """Return the service of a name, when its agreement covers it."""
+    service = registered.services.get(name)
+    if service is None or name not in agreement.services:
         raise Refusal(
             Reason.SERVICE_NOT_AGREED,
             "The agreement does not cover that service; /v1/agreements names those it covers.",
         )
-    _each(ask.fields, service.fields, Reason.FIELD_UNKNOWN, "the service does not have it")
-    _each(ask.fields, agreed, Reason.FIELD_NOT_AGREED, "the agreement does not cover it")
     return service
+
+
+def fields_of(service: Service, agreement: Agreement, fields: tuple[Pointer, ...]) -> None:
+    """Raise `Refusal` for the first field that the service or the agreement does not have."""
+    agreed = agreement.services[service.id]
+    _each(fields, service.fields, Reason.FIELD_UNKNOWN, "the service does not have it")
+    _each(fields, agreed, Reason.FIELD_NOT_AGREED, "the agreement does not cover it")
 
 
 def _each(

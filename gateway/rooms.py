@@ -90,7 +90,7 @@ def open_rooms(settings: Settings) -> Rooms:
         root=root,
         pseudonyms=Pseudonyms(keys.pseudonym.value, chance),
         clients=Clients(database, ledger),
-        consents=ConsentStore(database, ledger, chance),
+        consents=ConsentStore(database, ledger, chance, clock),
         engine=engine,
         control=Control(database, lambda bundle: prepare(bundle, engine)),
     )

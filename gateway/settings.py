@@ -35,6 +35,18 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Signin:
+    """Where people sign in, and what the gateway is there."""
+
+    issuers: Mapping[str, str]
+    """The provider's issuer, for `resident` and `officer`; without one nobody signs in."""
+    client_ids: Mapping[str, str]
+    person_claim: str = "sub"
+    officer_role: str = "privacy-officer"
+    algorithms: frozenset[str] = frozenset({"ES256", "PS256", "EdDSA"})
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator decided."""
 
@@ -48,6 +60,7 @@ class Settings:
     opa_url: str | None = None
     key_encryption_key: bytes | None = field(default=None, repr=False)
     log_level: str = "info"
+    signin: Signin = field(default_factory=lambda: Signin({}, {}))
 
     @classmethod
     def from_environ(cls) -> "Settings":
@@ -69,9 +82,23 @@ class Settings:
             opa_url=given.take("OPA_URL", "") or None,
             key_encryption_key=_key(given.take("KEY_ENCRYPTION_KEY", "")),
             log_level=_level(given.take("LOG_LEVEL", "info")),
+            signin=_signin(given),
         )
         given.finish()
+        settings.check()
         return settings
+
+    def check(self) -> None:
+        """Raise `BadSettings` where the try-out provider, or any on this machine, would sign
+        people in to a gateway that others reach."""
+        for issuer in self.signin.issuers.values():
+            if not on_this_machine(issuer):
+                continue
+            if self.mode is Mode.PRODUCTION or not on_this_machine(self.public_url):
+                raise BadSettings(
+                    f"{PREFIX}OIDC_ISSUER is on this machine: that is for trying out, in demo "
+                    "mode and with a GATEWAY_PUBLIC_URL on this machine too."
+                )
 
 
 class _Given:
@@ -162,6 +189,46 @@ def _level(value: str) -> str:
     if value not in {"debug", "info", "warning", "error"}:
         raise BadSettings("GATEWAY_LOG_LEVEL is debug, info, warning or error.")
     return value
+
+
+def _signin(given: _Given) -> Signin:
+    residents = given.take("OIDC_ISSUER", "")
+    issuers = {"resident": residents, "officer": given.take("OFFICER_OIDC_ISSUER", residents)}
+    clients = {
+        "resident": given.take("OIDC_CLIENT_ID", ""),
+        "officer": given.take("OFFICER_OIDC_CLIENT_ID", ""),
+    }
+    for issuer in filter(None, issuers.values()):
+        if not issuer.startswith("https://") and not on_this_machine(issuer):
+            raise BadSettings(f"{PREFIX}OIDC_ISSUER is https, as in https://login.gov.")
+    if residents and not clients["resident"]:
+        raise BadSettings(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID beside it.")
+    if residents == issuers["officer"] != "" and clients["resident"] == clients["officer"]:
+        raise BadSettings(f"{PREFIX}OFFICER_OIDC_CLIENT_ID is a client of its own.")
+    served = [realm for realm in issuers if issuers[realm] and clients[realm]]
+    return Signin(
+        {realm: issuers[realm] for realm in served},
+        {realm: clients[realm] for realm in served},
+        given.take("OIDC_PERSON_CLAIM", "sub"),
+        given.take("OFFICER_OIDC_ROLE", "privacy-officer"),
+        _algorithms(given.take("OIDC_ALGORITHMS", "ES256 PS256 EdDSA")),
+    )
+
+
+def _algorithms(value: str) -> frozenset[str]:
+    named = frozenset(value.split())
+    if not named or not named <= {"ES256", "PS256", "EdDSA", "RS256"}:
+        raise BadSettings("GATEWAY_OIDC_ALGORITHMS is one or more of ES256 PS256 EdDSA RS256.")
+    return named
+
+
+def on_this_machine(url: str) -> bool:
+    """Tell whether a URL leads to the machine itself."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host in LOOPBACK or host.startswith("127.") or host.endswith(".localhost")
 
 
 def _sources(given: _Given) -> dict[str, SourceSettings]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from adapters.model import SourceAddress
 from adapters.registry import build
 from gateway.model import Service, Warrant
+from gateway.others import concerned
 from gateway.ports import Source
 from kernel.canonical import Json
 from kernel.clock import Clock, Deadline
@@ -31,7 +32,9 @@ class Sources:
             raise Refusal(Reason.SOURCE_UNAVAILABLE, f"Source {service.source} is not set up.")
         deadline = Deadline.within(address.timeout, self._clock)
         source = self._source(service, address)
-        return source.fetch(warrant.ask.subject, warrant.permit.fields, deadline)
+        fields = warrant.permit.fields
+        named = concerned(service, fields).values()
+        return source.fetch(warrant.ask.subject, fields.union(named), deadline)
 
     def _source(self, service: Service, address: SourceAddress) -> Source:
         held = self._built.get(service.id)

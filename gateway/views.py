@@ -31,14 +31,7 @@ class AgencyViews:
 
     def exchange(self) -> Response:
         """POST /v1/exchanges: one governed exchange."""
-        posted = Posted(
-            body=request.get_data(cache=False),
-            content_type=request.headers.get("Content-Type", ""),
-            content_encoding=request.headers.get("Content-Encoding", ""),
-            query=bool(request.query_string),
-            idempotency_key="Idempotency-Key" in request.headers,
-        )
-        answer = self.pipeline.handle(credentials(), posted)
+        answer = self.pipeline.handle(credentials(), posted())
         withheld = [
             {"field": field, "reason": Reason.FIELD_NOT_CONSENTED.value}
             for field in answer.withheld
@@ -118,6 +111,17 @@ def credentials() -> Credentials:
         path=request.path,
         authorization=tuple(request.headers.getlist("Authorization")),
         dpop=tuple(request.headers.getlist("DPoP")),
+    )
+
+
+def posted() -> Posted:
+    """Return what the request at hand brings, and what it says about it."""
+    return Posted(
+        body=request.get_data(cache=False),
+        content_type=request.headers.get("Content-Type", ""),
+        content_encoding=request.headers.get("Content-Encoding", ""),
+        query=bool(request.query_string),
+        idempotency_key="Idempotency-Key" in request.headers,
     )
 
 

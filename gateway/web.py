@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from gateway.ask import MAX_BODY
 from gateway.metrics import Metrics
 from gateway.problems import problem, status_of
-from gateway.routes import View, register
+from gateway.routes import AUDIENCES, PEOPLE, View, register
 from gateway.views import reply
 from kernel.chance import Chance
 from kernel.clock import Clock
@@ -47,6 +47,10 @@ class Front:
     chance: Chance
     metrics: Metrics
     report: Callable[[Exception, str], None]
+    page: Callable[[Refusal, int], Response]
+    """Tells a refusal to a person."""
+    install: Callable[[Flask], None]
+    """Gives the application what pages are made with."""
 
 
 def application(front: Front, views: Mapping[str, View]) -> Flask:
@@ -56,6 +60,7 @@ def application(front: Front, views: Mapping[str, View]) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.url_map.redirect_defaults = False
+    front.install(app)
     register(app, views)
     _answer_errors(app, front)
     _keep_count(app, front)
@@ -76,11 +81,15 @@ def _answer_errors(app: Flask, front: Front) -> None:
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
         g.reason = refusal.reason.value
+        if _for_a_person():
+            return front.page(refusal, status_of(refusal.reason))
         document = problem(refusal, front.public_url, g.trace, refusal.exchange)
         answer = reply(document, status_of(refusal.reason))
         answer.content_type = "application/problem+json"
         if (error := _CHALLENGES.get(refusal.reason)) is not None:
             answer.headers["WWW-Authenticate"] = f'DPoP error="{error}", algs="{_ALGORITHMS}"'
+        if refusal.retry_after is not None:
+            answer.headers["Retry-After"] = str(refusal.retry_after)
         return answer
 
     @app.errorhandler(HTTPException)
@@ -100,6 +109,13 @@ def _answer_errors(app: Flask, front: Front) -> None:
     def broken(error: Exception) -> Response:
         front.report(error, "-")
         return refused(Refusal(Reason.INTERNAL, _WORDS[Reason.INTERNAL]))
+
+
+def _for_a_person() -> bool:
+    """Say whether a page is wanted: by the address, or where there is none, by the browser."""
+    if request.endpoint is not None:
+        return AUDIENCES[request.endpoint] in PEOPLE
+    return "text/html" in request.headers.get("Accept", "")
 
 
 _WORDS = {

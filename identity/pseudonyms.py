@@ -47,12 +47,27 @@ class Pseudonyms:
 
     def open(self, sealed: bytes, ref: SubjectRef) -> Subject:
         """Return the identifier that was sealed for this ref, or raise `NotOurs`."""
-        nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        try:
-            text = self._cipher.decrypt(nonce, ciphertext, ref.encode())
-        except (InvalidTag, ValueError):
-            raise NotOurs("the sealed identifier does not open") from None
-        match parse(text, max_bytes=_MAX_SEALED):
+        match parse(self._decrypted(sealed, ref.encode()), max_bytes=_MAX_SEALED):
             case {"scheme": str(scheme), "value": str(value)}:
                 return Subject(scheme, value)
         raise NotOurs("the sealed identifier does not hold one")
+
+    def seal_text(self, text: str, ref: SubjectRef) -> bytes:
+        """Return a text about the person of a ref, such as an agency's case, encrypted."""
+        nonce = self._chance.bits(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, text.encode(), _about(ref))
+
+    def open_text(self, sealed: bytes, ref: SubjectRef) -> str:
+        """Return the text that was sealed for this ref, or raise `NotOurs`."""
+        return self._decrypted(sealed, _about(ref)).decode()
+
+    def _decrypted(self, sealed: bytes, bound: bytes) -> bytes:
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound)
+        except (InvalidTag, ValueError):
+            raise NotOurs("the sealed bytes do not open") from None
+
+
+def _about(ref: SubjectRef) -> bytes:
+    """Return what binds a text: never what binds an identifier."""
+    return b"text " + ref.encode()

@@ -38,6 +38,9 @@ class Reason(StrEnum):
     SOURCE_UNAVAILABLE = "source.unavailable"
     SOURCE_BAD_ANSWER = "source.bad_answer"
     SOURCE_TIMEOUT = "source.timeout"
+    QUOTA_EXCEEDED = "quota.exceeded"
+    SIGNIN_FAILED = "signin.failed"
+    SIGNIN_UNAVAILABLE = "signin.unavailable"
     INTERNAL = "internal"
 
 
@@ -65,6 +68,8 @@ class Refusal(Exception):
         self.detail = detail
         self.exact = exact
         self.exchange: ExchangeId | None = None
+        self.retry_after: int | None = None
+        """Seconds after which asking again may help (RFC 9110 §10.2.3), where that is known."""
 
 
 def about_the_person(exact: Exact) -> Refusal:

@@ -12,6 +12,11 @@ Pointer = NewType("Pointer", str)
 """A JSON Pointer (RFC 6901) in which a segment `*` stands for every item of an array."""
 ExchangeId = NewType("ExchangeId", str)
 ConsentId = NewType("ConsentId", str)
+RequestId = NewType("RequestId", str)
+"""A request for consent, and the address under which the person finds it."""
+ReceiptId = NewType("ReceiptId", str)
+CaseId = NewType("CaseId", str)
+"""An objection or a report of a person; not the agency's own `case`."""
 Revision = NewType("Revision", str)
 """The digest (64 hex digits, SHA-256) of a policy bundle or of a parsed agreement."""
 SubjectRef = NewType("SubjectRef", str)

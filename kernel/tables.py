@@ -3,9 +3,12 @@
 Instants are microseconds since the Unix epoch; digests and secrets are raw bytes.
 """
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, Text
 
-metadata = MetaData()
+from kernel import tables_consent
+from kernel.tables_metadata import metadata
+
+__all__ = ["metadata", "tables_consent"]
 
 # SQLite makes a column its row number, and saves an index, only when the type says INTEGER.
 _Position = BigInteger().with_variant(Integer(), "sqlite")
@@ -88,75 +91,6 @@ client = Table(
     Column("scopes", Text, nullable=False),
     Column("jwks", Text, nullable=False),
     Column("state", Text, nullable=False),
-    Column("since", BigInteger, nullable=False),
-)
-
-consent = Table(
-    "consent",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("subject_ref", Text, nullable=False),
-    Column("agreement", Text, nullable=False),
-    Column("revision", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("granted", Text, nullable=False),
-    Column("valid_from", BigInteger, nullable=False),
-    Column("valid_until", BigInteger, nullable=False),
-    Column("use_limit", BigInteger, nullable=True),
-    Column("term", BigInteger, nullable=False),
-    Column("epoch", BigInteger, nullable=False),
-    Column("since", BigInteger, nullable=False),
-    Column("identifier", LargeBinary, nullable=False),
-)
-
-consent_slot = Table(
-    "consent_slot",
-    metadata,
-    Column("subject_ref", Text, primary_key=True),
-    Column("agreement", Text, primary_key=True),
-    Column("consent", Text, nullable=False),
-)
-
-consent_event = Table(
-    "consent_event",
-    metadata,
-    Column("consent", Text, primary_key=True),
-    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
-    Column("event_time", BigInteger, nullable=False),
-    Column("event_state", Text, nullable=False),
-    Column("event_type", Text, nullable=False),
-    Column("method", Text, nullable=False),
-    Column("index", BigInteger, nullable=False),
-)
-
-consent_count = Table(
-    "consent_count",
-    metadata,
-    Column("consent", Text, primary_key=True),
-    Column("service", Text, primary_key=True),
-    Column("term", BigInteger, nullable=False),
-    Column("uses", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-
-consent_use = Table(
-    "consent_use",
-    metadata,
-    Column("exchange", Text, primary_key=True),
-    Column("consent", Text, nullable=False),
-    Column("service", Text, nullable=False),
-    Column("agency", Text, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("index", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
-)
-Index("consent_use_consent", consent_use.c.consent, consent_use.c.index)
-
-block = Table(
-    "block",
-    metadata,
-    Column("subject_ref", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
 )
 

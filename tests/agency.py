@@ -134,6 +134,28 @@ class Agency:
             {"Content-Type": "application/json", **self.authorization("POST", path), **headers},
         )
 
+    def ask_consent(self, number: str, fields: dict[str, list[str]], **members: Any) -> Answer:
+        """POST /v1/consent-requests about a resident, under the family allowance."""
+        return self.post_consent_request(
+            {
+                "agreement": "family-allowance",
+                "subject": {"scheme": "resident-number", "value": number},
+                "fields": fields,
+                **members,
+            }
+        )
+
+    def post_consent_request(self, body: Any, **headers: str) -> Answer:
+        """POST /v1/consent-requests with any body: bytes as they are, anything else as JSON."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        path = "/v1/consent-requests"
+        return self.request(
+            "POST",
+            path,
+            raw,
+            {"Content-Type": "application/json", **self.authorization("POST", path), **headers},
+        )
+
     def exchange(self, number: str, service: str, fields: list[str], **members: Any) -> Answer:
         """Ask for fields of a service about a resident, under the family allowance."""
         return self.post(

@@ -25,13 +25,14 @@ ENROLMENT = "education/enrolment"
 
 
 def free_port() -> int:
-    """Return a port P of loopback such that P and P+2 are free now."""
+    """Return a port P of loopback such that P, P+1 and P+2 are free now."""
     while True:
-        with socket.socket() as first, socket.socket() as second:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
             first.bind(("127.0.0.1", 0))
             port = first.getsockname()[1]
             try:
-                second.bind(("127.0.0.1", port + 2))
+                second.bind(("127.0.0.1", port + 1))
+                third.bind(("127.0.0.1", port + 2))
             except OSError:
                 continue
             return int(port)

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from audit import verify as verifier
+from audit import verify_evidence as evidence_verifier
 from audit.export import Occupied, export
 from gateway.commands.opening import No, opened, plainly
 
@@ -61,3 +62,18 @@ def verify(
     if (directory is None) == (url is None):
         raise click.UsageError("Name the log with --dir or with --url.")
     raise SystemExit(verifier.main(directory, url, vkey, list(receipts), keys))
+
+
+@audit.command("verify-evidence")
+@click.argument("file", type=_FILE)
+@click.option("--vkey", type=_FILE, help="The log's verifier key; else the file's own is taken.")
+@plainly
+def verify_evidence(file: Path, vkey: Path | None) -> None:
+    """Verify one person's evidence file, offline: no settings, no database, no network.
+
+    The last line is `ok entry=N number=N`, or `bad what=…` with exit 1.
+
+    \b
+    Example: python -m gateway audit verify-evidence evidence-12.json --vkey log.vkey
+    """
+    raise SystemExit(evidence_verifier.main(file, vkey))

@@ -1,16 +1,17 @@
-"""Agencies: how the story's offices and its counter act, each as a process of its own."""
+"""Agencies: how the story's offices act, each command a process of its own."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.demo.country import ROOT, SCHEME, Country, client_of
-from kernel.names import AgencyId
+from kernel.names import AgencyId, AgreementId, Pointer, ServiceId
 
 WITHIN = 60.0
+AGREEMENT = AgreementId("family-allowance")
 
 
 class Failed(Exception):
@@ -46,32 +47,49 @@ def run(country: Country, *arguments: str) -> Told:
 
 def asking(country: Country, agency: AgencyId, service: str, fields: Sequence[str]) -> list[str]:
     """Return the command line with which an agency's clerk asks about Amina."""
+    return [
+        *("client", "exchange", *_system(country, agency), *_matter(country)),
+        *("--service", service),
+        *(part for field in fields for part in ("--field", field)),
+        *("--user", "clerk-4471"),
+        *("--receipt", str(receipt_of(country, agency, service))),
+    ]
+
+
+def ask_her(
+    country: Country, agency: AgencyId, fields: Mapping[ServiceId, Iterable[Pointer]]
+) -> Mapping[str, object]:
+    """Have an agency ask Amina for consent, and return what it was told."""
+    named = [f"{service}#{field}" for service, chosen in fields.items() for field in chosen]
+    told = run(
+        country,
+        *("client", "ask", *_system(country, agency), *_matter(country)),
+        *(part for field in named for part in ("--field", field)),
+    )
+    if not told.ok:
+        raise Failed(told.err)
+    return dict(json.loads(told.out))
+
+
+def learnt(country: Country, agency: AgencyId, request: str) -> str:
+    """Return what the agency learns of its request."""
+    told = run(country, "client", "asked", *_system(country, agency), "--request", request)
+    if not told.ok:
+        raise Failed(told.err)
+    return str(json.loads(told.out)["state"])
+
+
+def _system(country: Country, agency: AgencyId) -> list[str]:
     home = country.place.state / "agencies" / agency
     return [
-        "client",
-        "exchange",
-        "--gateway",
-        country.place.gateway,
-        "--client-id",
-        client_of(agency),
-        "--key",
-        str(home / "client.jwk.json"),
-        "--seal-key",
-        str(home / "seal.jwk.json"),
-        "--agreement",
-        "family-allowance",
-        "--service",
-        service,
-        "--subject",
-        f"{SCHEME}:{country.amina.number}",
-        *(part for field in fields for part in ("--field", field)),
-        "--case",
-        "FA-2026-00042",
-        "--user",
-        "clerk-4471",
-        "--receipt",
-        str(receipt_of(country, agency, service)),
+        *("--gateway", country.place.gateway, "--client-id", client_of(agency)),
+        *("--key", str(home / "client.jwk.json"), "--seal-key", str(home / "seal.jwk.json")),
     ]
+
+
+def _matter(country: Country) -> list[str]:
+    subject = f"{SCHEME}:{country.amina.number}"
+    return ["--agreement", AGREEMENT, "--subject", subject, "--case", "FA-2026-00042"]
 
 
 def receipt_of(country: Country, agency: AgencyId, service: str) -> Path:
@@ -80,28 +98,19 @@ def receipt_of(country: Country, agency: AgencyId, service: str) -> Path:
     return country.place.state / "agencies" / agency / name
 
 
-def counter(country: Country, act: str) -> Told:
-    """Have Amina give or withdraw her consent at the counter."""
-    return run(
-        country,
-        "gateway",
-        "consents",
-        act,
-        "--agreement",
-        "family-allowance",
-        "--subject",
-        f"{SCHEME}:{country.amina.number}",
-        "--method",
-        "counter",
-        "--clerk",
-        "clerk-1",
-    )
+def consent(country: Country) -> Mapping[str, object]:
+    """Return Amina's consent as it stands."""
+    return _listed(country, "list")[-1]
 
 
 def activity(country: Country) -> list[Mapping[str, object]]:
     """Return Amina's own list."""
+    return _listed(country, "activity")
+
+
+def _listed(country: Country, what: str) -> list[Mapping[str, object]]:
     subject = f"{SCHEME}:{country.amina.number}"
-    told = run(country, "gateway", "consents", "activity", "--subject", subject)
+    told = run(country, "gateway", "consents", what, "--subject", subject)
     if not told.ok:
         raise Failed(told.err)
     return list(told.lines())

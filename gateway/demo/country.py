@@ -8,6 +8,8 @@ from pathlib import Path
 from joserfc.jwk import ECKey
 
 from consent.model import Act, Choice, Kind, Means, Person, Terms
+from gateway.demo.signin import environment
+from gateway.demo.signin import prepare as prepare_signin
 from gateway.demo.sources import Resident, Residents
 from gateway.demo.sources import build as build_sources
 from gateway.demo.state import write_document
@@ -25,7 +27,7 @@ SCHEME = "resident-number"
 STANDING = 40
 """How many residents have a standing consent; as many others are listed without one."""
 ROOT = Path(__file__).parents[2]
-_SCOPES = (Scope.DIRECTORY_READ, Scope.EXCHANGE_REQUEST)
+_SCOPES = (Scope.DIRECTORY_READ, Scope.EXCHANGE_REQUEST, Scope.CONSENT_REQUEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Place:
     def gateway(self) -> str:
         """Return the gateway's address."""
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def signin(self) -> str:
+        """Return the try-out sign-in's address."""
+        return f"http://127.0.0.1:{self.port + 1}"
 
     @property
     def tax(self) -> str:
@@ -74,6 +81,8 @@ def found(place: Place) -> Country:
     """Write the sources, register the agencies, and give the standing consents."""
     sources = build_sources(place.state / "sources", SEED, SystemChance())
     settings = _settings(place, sources)
+    names = ((one.number, f"{one.given} {one.family}") for one in sources.people)
+    prepare_signin(place.state / "signin", names)
     with opened(Settings.parse(settings)) as rooms:
         bring_into_force(rooms)
         in_force = rooms.control.now()
@@ -97,7 +106,7 @@ def document(country: Country, pids: Mapping[str, int]) -> dict[str, Json]:
         "gateway": country.place.gateway,
         "issuer": country.place.gateway,
         "audience": country.place.gateway,
-        "signin": None,
+        "signin": country.place.signin,
         "env": dict(country.settings),
         "processes": dict(pids),
         "agencies": {
@@ -121,7 +130,7 @@ def document(country: Country, pids: Mapping[str, int]) -> dict[str, Json]:
             {
                 "scheme": SCHEME,
                 "value": one.number,
-                "signin": None,
+                "signin": one.number,
                 "consents": consented if place < STANDING else [],
             }
             for place, one in enumerate(listed)
@@ -146,6 +155,7 @@ def _settings(place: Place, sources: Residents) -> dict[str, str]:
         "GATEWAY_SOURCE_TAX_URL": place.tax,
         "GATEWAY_SOURCE_TAX_SECRET_FILE": str(sources.secret),
         "GATEWAY_SOURCE_EDUCATION_URL": sources.schools.as_uri(),
+        **environment(place.signin),
     }
 
 

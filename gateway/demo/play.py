@@ -11,6 +11,7 @@ from gateway.demo.country import Country, Place, document, found
 from gateway.demo.processes import Processes, Program
 from gateway.demo.state import prepare, write_document
 from gateway.demo.story import ASKER, BEYOND, Story
+from gateway.demo.waiting import Clicks
 from kernel.names import Pointer
 
 Say = Callable[[str], None]
@@ -21,7 +22,7 @@ def play(state: Path, port: int, *, leave: bool, say: Say) -> None:
 
     Raises `NotOurs`, `NotStarted` or `StoryBroken`, each with plain words.
     """
-    Processes.claim(port, port + 2)
+    Processes.claim(port, port + 1, port + 2)
     place = Place(prepare(state), port)
     country = found(place)
     processes = Processes(
@@ -31,7 +32,7 @@ def play(state: Path, port: int, *, leave: bool, say: Say) -> None:
     try:
         processes.start(programs(country))
         write_document(place.state / "demo.json", document(country, processes.pids()))
-        Story(country, say).tell()
+        Story(country, say, None if leave else Clicks(sys.stdin, say)).tell()
         if not leave:
             _tell_addresses(country, say)
             signal.pause()
@@ -53,7 +54,15 @@ def programs(country: Country) -> list[Program]:
         "--secret-file",
         str(sources.secret),
     ]
+    signin = [
+        "gateway.demo.signin",
+        "--port",
+        str(place.port + 1),
+        "--data",
+        str(place.state / "signin" / "people.json"),
+    ]
     return [
+        Program("signin", signin, country.environ(), f"{place.signin}/healthz"),
         Program("tax", tax, country.environ(), f"{place.tax}/healthz"),
         Program(
             "gateway",
@@ -76,6 +85,7 @@ def _tell_addresses(country: Country, say: Say) -> None:
     shown = [part.replace(country.amina.number, consenting) for part in line]
     say(
         f"\nThe gateway stays up at {country.place.gateway}; settings and people are in"
-        f" {country.place.state / 'demo.json'}.\nTry, for somebody with a standing consent:\n"
+        f" {country.place.state / 'demo.json'}.\nSign in there as any resident; the officer's pages"
+        f" are at {country.place.gateway}/officer.\nTry, for somebody with a standing consent:\n"
         f"\n  {shlex.join(['python', '-m', *shown])}\n\nCtrl-C ends it."
     )

@@ -11,8 +11,8 @@ from gateway.decision import canonical_decision
 from gateway.model import Agreement, Ask, Basis, Decision, Obligation, Service
 from gateway.pdp import Facts, question
 from gateway.policy.catalogue import Catalogue
+from gateway.policy.catalogue_members import instant
 from gateway.policy.catalogue_parse import faults
-from gateway.policy.catalogue_schema import instant
 from gateway.policy.catalogue_yaml import BadYaml, Document, Place, read_yaml
 from gateway.policy.finding import Finding, PolicyError
 from gateway.ports import Engine
@@ -44,6 +44,7 @@ class _Consent(_Strict):
 
 class _Expected(_Strict):
     travel: list[str] = []
+    answers: list[str] = []
     refused: list[str] = []
 
 
@@ -123,8 +124,15 @@ def _stated(written: _Case, document: Document, place: Place, catalogue: Catalog
         sentence = f"the catalogue has no `{request.agreement}` or no `{request.service}`"
         raise PolicyError([document.finding((*place, "request"), sentence)])
     line = document.line(place)
-    told = question(_facts(written, agreement, service, catalogue)).input
-    return Case(document.file, line, written.case, _changed(told, written), _expected(written))
+    agreed = agreement.services.get(service.id, {})
+    expect = written.expect
+    questions = {p for p in expect.travel if (how := agreed.get(Pointer(p))) and how.transform}
+    if set(expect.answers) != questions:
+        sentence = "`answers` must name each fact in `travel` that is agreed as an answer, no other"
+        raise PolicyError([document.finding((*place, "expect"), sentence)])
+    facts = _facts(written, agreement, service, catalogue)
+    told = _changed(question(facts).input, written)
+    return Case(document.file, line, written.case, told, _expected(written))
 
 
 def _facts(written: _Case, agreement: Agreement, service: Service, catalogue: Catalogue) -> Facts:
@@ -170,10 +178,12 @@ def _changed(told: bytes, written: _Case) -> bytes:
 
 
 def _expected(written: _Case) -> Decision:
-    travel = tuple(Pointer(field) for field in sorted(written.expect.travel))
+    expect = written.expect
+    travel = tuple(Pointer(field) for field in sorted(expect.travel))
+    duties = ("record", "seal", "transform") if expect.answers else ("record", "seal")
     return Decision(
         allow=bool(travel),
-        reasons=tuple(sorted(written.expect.refused)),
+        reasons=tuple(sorted(expect.refused)),
         fields=travel,
-        obligations=(Obligation("record"), Obligation("seal")) if travel else (),
+        obligations=tuple(map(Obligation, duties)) if travel else (),
     )

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+from gateway.policy.catalogue_agreement import AgreementEntry
+from gateway.policy.catalogue_concerns import check_concerns
+from gateway.policy.catalogue_members import instant
 from gateway.policy.catalogue_parse import Entries, Written
 from gateway.policy.catalogue_schema import (
     AgencyEntry,
-    AgreementEntry,
     AuthorityEntry,
     SchemeEntry,
     ServiceEntry,
-    instant,
 )
 from gateway.policy.finding import Finding
 from kernel.clock import Micros
@@ -40,6 +41,7 @@ def check_entries(
     laws = {written.entry.authority: written.entry for written in entries.authorities}
     for service in entries.services:
         yield from _service(service, agencies, check_read)
+        yield from check_concerns(service)
     for authority in entries.authorities:
         yield from _authority(authority, agencies, services)
     for agreement in entries.agreements:
@@ -73,7 +75,8 @@ def _service(
             )
     if check_read is not None:
         try:
-            check_read(entry.adapter, entry.read, [*entry.fields, entry.subject_at])
+            named = entry.concerns.values()
+            check_read(entry.adapter, entry.read, [*entry.fields, *named, entry.subject_at])
         except ValueError as error:
             yield written.finding(f"`read`: {error}", "read")
 
@@ -103,6 +106,10 @@ def _agreement(
         yield written.finding(f"there is no agency `{entry.agency}`", "agency")
     if entry.valid_from >= entry.valid_until:
         yield written.finding("`valid_until` must be after `valid_from`", "valid_until")
+    if entry.basis == "consent" and entry.asking is None:
+        yield written.finding("`asking` is missing: how often may people be asked?")
+    if entry.basis == "statutory" and entry.asking is not None:
+        yield written.finding("an agreement that rests on law asks nobody", "asking")
     if at is not None and instant(entry.impact_assessment_until) <= at:
         yield written.finding(
             f"the impact assessment expired on {entry.impact_assessment_until}",

@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from gateway.policy.catalogue_agreement import AgreementEntry
 from gateway.policy.catalogue_schema import (
     AgenciesEntry,
     AgencyEntry,
-    AgreementEntry,
     AuthorityEntry,
     SchemeEntry,
     ServiceEntry,

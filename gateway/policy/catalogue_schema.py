@@ -1,122 +1,90 @@
 """The catalogue's documents: the members that each kind has, and the noun that it registers."""
 
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator
 from pydantic import Field as Member
 
 from gateway import model
-from kernel.canonical import canonical
-from kernel.clock import SECOND, Micros
-from kernel.names import AgencyId, AgreementId, Pointer, Revision, ServiceId
+from gateway.policy.catalogue_members import (
+    Code,
+    Day,
+    Name,
+    PointerText,
+    ServiceName,
+    Strict,
+    Texts,
+    Words,
+    instant,
+    shaped,
+)
+from kernel.names import AgencyId, Pointer, ServiceId
 
-MAX_NAME = 200
-MAX_TEXT = 2000
-_KEBAB = r"[a-z][a-z0-9]*(-[a-z0-9]+)*"
-
-
-def _shaped(pattern: str, sentence: str) -> Callable[[str], str]:
-    shape = re.compile(pattern, re.ASCII)
-
-    def check(text: str) -> str:
-        if len(text) > MAX_NAME or not shape.fullmatch(text):
-            raise ValueError(sentence)
-        return text
-
-    return check
-
-
-def _instant(text: str) -> str:
-    try:
-        datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise ValueError("must be a day, as in 2031-01-31") from None
-    return _shaped(r"\d{4}-\d\d-\d\d", "must be a day, as in 2031-01-31")(text)
-
-
-def _told(texts: Mapping[str, str]) -> Mapping[str, str]:
-    if "en" not in texts:
-        raise ValueError("must have an `en` text")
-    if not all(0 < len(text) <= MAX_TEXT and text == text.strip() for text in texts.values()):
-        raise ValueError(f"must have texts of 1 to {MAX_TEXT} characters without space around")
-    return texts
-
-
-_Name = Annotated[str, AfterValidator(_shaped(_KEBAB, "must be lower-case-words-with-hyphens"))]
-_ServiceName = Annotated[
-    str, AfterValidator(_shaped(f"{_KEBAB}/{_KEBAB}", "must be provider/service"))
-]
-_Pointer = Annotated[
+MAX_RETURN_URLS = 16
+Person = Literal["child", "partner", "other"]
+"""Somebody else whom a fact can be about."""
+_ReturnUrl = Annotated[
     str,
     AfterValidator(
-        _shaped(
-            r"(/([A-Za-z0-9_-]+|\*))+", "must be a path such as /name/family or /children/*/name"
+        shaped(
+            r"https://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?"
+            r"|http://(127\.0\.0\.1|localhost)(:\d{1,5})?(/[A-Za-z0-9._~/-]*)?",
+            "must be an https address without query or fragment; http only for 127.0.0.1",
         )
     ),
 ]
-_Code = Annotated[
-    str, AfterValidator(_shaped(r"[A-Za-z][A-Za-z0-9-]*:[A-Za-z0-9-]+", "must be vocabulary:Term"))
-]
-_Language = Annotated[
-    str, AfterValidator(_shaped(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", "must be a language tag"))
-]
-_Day = Annotated[str, AfterValidator(_instant)]
-_Text = Annotated[dict[_Language, str], AfterValidator(_told)]
-_Words = Annotated[str, AfterValidator(_shaped(r"\S(.*\S)?", "must be a line of text"))]
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
-
-
-class SchemeEntry(_Entry):
+class SchemeEntry(Strict):
     """`scheme.yaml`: the one way in which this deployment names people."""
 
-    scheme: _Name
-    title: _Text
-    prefix: Annotated[str, AfterValidator(_shaped(r"[A-Z]{1,8}-", "must be capitals and a -"))]
+    scheme: Name
+    title: Texts
+    prefix: Annotated[str, AfterValidator(shaped(r"[A-Z]{1,8}-", "must be capitals and a -"))]
     digits: Annotated[int, Member(ge=2, le=18)]
     check: Literal["luhn"]
 
 
-class AgencyEntry(_Entry):
+class AgencyEntry(Strict):
     """One item of `agencies.yaml`."""
 
-    id: _Name
-    name: _Text
+    id: Name
+    name: Texts
+    return_urls: Annotated[
+        list[_ReturnUrl], Member(default_factory=list, max_length=MAX_RETURN_URLS)
+    ]
 
     def noun(self) -> model.Agency:
         """Return the agency that it registers."""
-        return model.Agency(AgencyId(self.id), self.name)
+        return model.Agency(AgencyId(self.id), self.name, frozenset(self.return_urls))
 
 
-class AgenciesEntry(_Entry):
+class AgenciesEntry(Strict):
     """`agencies.yaml`."""
 
     agencies: Annotated[list[AgencyEntry], Member(min_length=1)]
 
 
-class FieldEntry(_Entry):
+class FieldEntry(Strict):
     """One fact that a service can tell."""
 
-    title: _Text
-    category: _Name
+    title: Texts
+    category: Name
+    about: Literal["subject", "child", "partner", "other"] = "subject"
 
 
-class ServiceEntry(_Entry):
+class ServiceEntry(Strict):
     """One file of `services/`."""
 
-    service: _ServiceName
-    title: _Text
-    source: _Name
-    adapter: _Name
+    service: ServiceName
+    title: Texts
+    source: Name
+    adapter: Name
     read: dict[str, Any]
-    subject_at: _Pointer
-    fields: Annotated[dict[_Pointer, FieldEntry], Member(min_length=1)]
+    subject_at: PointerText
+    fields: Annotated[dict[PointerText, FieldEntry], Member(min_length=1)]
+    concerns: Annotated[dict[Person, PointerText], Member(default_factory=dict)]
+    unnamed: Annotated[dict[Person, Words], Member(default_factory=dict)]
 
     @property
     def provider(self) -> str:
@@ -134,23 +102,26 @@ class ServiceEntry(_Entry):
             read=self.read,
             subject_at=Pointer(self.subject_at),
             fields={
-                Pointer(pointer): model.Field(Pointer(pointer), field.title, field.category)
+                Pointer(pointer): model.Field(
+                    Pointer(pointer), field.title, field.category, field.about
+                )
                 for pointer, field in self.fields.items()
             },
+            concerns={who: Pointer(pointer) for who, pointer in self.concerns.items()},
         )
 
 
-class AuthorityEntry(_Entry):
+class AuthorityEntry(Strict):
     """One file of `authorities/`."""
 
-    authority: _Name
-    act: _Text
-    article: _Words
-    valid_from: _Day
-    valid_until: _Day
-    bodies: Annotated[list[_Name], Member(min_length=1)]
-    purposes: Annotated[list[_Code], Member(min_length=1)]
-    categories: Annotated[list[_Name], Member(min_length=1)]
+    authority: Name
+    act: Texts
+    article: Words
+    valid_from: Day
+    valid_until: Day
+    bodies: Annotated[list[Name], Member(min_length=1)]
+    purposes: Annotated[list[Code], Member(min_length=1)]
+    categories: Annotated[list[Name], Member(min_length=1)]
 
     def noun(self) -> model.Authority:
         """Return the law that it registers."""
@@ -164,59 +135,3 @@ class AuthorityEntry(_Entry):
             purposes=frozenset(self.purposes),
             categories=frozenset(self.categories),
         )
-
-
-class AgreementEntry(_Entry):
-    """One file of `agreements/`."""
-
-    agreement: _Name
-    agency: _Name
-    title: _Text
-    basis: Literal["consent", "statutory"]
-    lawful_basis: _Code
-    purpose: _Code
-    purpose_text: _Text
-    authority: _Name | None = None
-    services: Annotated[
-        dict[_ServiceName, dict[_Pointer, Literal["required", "optional"]]], Member(min_length=1)
-    ]
-    case_required: bool
-    user_required: bool
-    valid_from: _Day
-    valid_until: _Day
-    impact_assessment_until: _Day
-    max_valid_days: Annotated[int, Member(ge=1, le=3650)]
-    max_uses: Annotated[int, Member(ge=1, le=1_000_000)] | None
-
-    def noun(self) -> model.Agreement:
-        """Return the agreement that it registers, under the digest of what it says."""
-        return model.Agreement(
-            id=AgreementId(self.agreement),
-            revision=Revision(sha256(canonical(self.model_dump())).hexdigest()),
-            agency=AgencyId(self.agency),
-            title=self.title,
-            basis=model.Basis(self.basis),
-            lawful_basis=self.lawful_basis,
-            purpose=self.purpose,
-            purpose_text=self.purpose_text,
-            authority=self.authority,
-            services={
-                ServiceId(service): {
-                    Pointer(pointer): how == "optional" for pointer, how in fields.items()
-                }
-                for service, fields in self.services.items()
-            },
-            case_required=self.case_required,
-            user_required=self.user_required,
-            valid_from=instant(self.valid_from),
-            valid_until=instant(self.valid_until),
-            impact_assessment_until=instant(self.impact_assessment_until),
-            max_valid_days=self.max_valid_days,
-            max_uses=self.max_uses,
-        )
-
-
-def instant(day: str) -> Micros:
-    """Return the first moment of a day in UTC; as an end, the first that no longer counts."""
-    at = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-    return Micros(int(at.timestamp()) * SECOND)

@@ -75,15 +75,16 @@ def stages(stage: Stage) -> dict[str, float]:
     }
     warrant = warrants[-1][1]
     record = pipeline.fetch(warrant)
-    extract = minimise(record, warrant, stage.rooms.clock.now())
+    named = stage.rooms.control.now().subject
+    extract = minimise(record, warrant, stage.rooms.clock.now(), named)
     sealed = pipeline.seal(extract, caller.recipient)
     cost |= {
         "6 fetch (sql)": micros(lambda _: pipeline.fetch(warrant), [0] * ROUNDS),
         "7 minimise": micros(
-            lambda _: minimise(record, warrant, stage.rooms.clock.now()), [0] * ROUNDS
+            lambda _: minimise(record, warrant, stage.rooms.clock.now(), named), [0] * ROUNDS
         ),
         "8 seal": micros(lambda _: pipeline.seal(extract, caller.recipient), [0] * ROUNDS),
-        "9 release and receipt": micros(lambda one: journal.release(*one, sealed), warrants),
+        "9 release and receipt": micros(lambda one: journal.release(*one, sealed, extract.others), warrants),
         "whole": whole(stage),
     }
     return cost
@@ -107,7 +108,7 @@ def by_record_size(stage: Stage) -> dict[str, float]:
             "resident_number": number,
             "name": {"family": "x" * (size * 1024)},
             "address": {"postcode": "1000"},
-            "children": [{"birth_date": "2026-01-01"}],
+            "children": [{"resident_number": number, "birth_date": "2026-01-01"}],
         }
         stage.pipeline = replace(plain, fetch=lambda _, record=record: record)
         costs[f"{size} KiB"] = whole(stage)

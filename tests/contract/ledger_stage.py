@@ -156,6 +156,15 @@ def consent(kind: EntryType, name: str, *people: Concerned, **more: object) -> E
     return Entry(kind, header, {"actor": {"method": "counter"}}, people, **more)
 
 
+def case(kind: EntryType, name: str, *people: Concerned, **more: object) -> Entry:
+    said: dict[str, Json] = (
+        {"request": {"text": "It was not me."}}
+        if kind is EntryType.CASE_OPENED
+        else {"response": {"outcome": "upheld", "text": "You are right."}}
+    )
+    return Entry(kind, {"case": name}, said, people, **more)
+
+
 def activated(digit: str = "b") -> Entry:
     return Entry(EntryType.POLICY_ACTIVATED, {"policy": digit * 64}, control=True)
 

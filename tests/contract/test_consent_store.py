@@ -5,52 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from consent.effects import used
-from consent.model import Declined, FindingState, Stale, State, Use
+from consent.blocks import BlockKind, blocking
+from consent.model import Declined, FindingState, Kind, Stale, Standing, State, Use
 from consent.store import TRIES, ConsentStore
 from kernel.chance import SystemChance
-from kernel.clock import SECOND, Micros
+from kernel.clock import SECOND
 from kernel.effect import Effect, Key, Write
 from kernel.errors import Exact, Refusal
 from tests.contract import ledger_stage as stage
+from tests.contract.consent_office import Office
 from tests.unit.consent import parts
 
 FACT = (parts.RESIDENTS, parts.FAMILY)
-AGREED = (parts.AGREEMENT, parts.REVISION)
-
-
-class Office:
-    """A consent store over a real ledger, and releases under what it holds."""
-
-    def __init__(self, log):
-        self.log = log
-        self.store = ConsentStore(log.database, log.ledger, SystemChance())
-        self.released = 0
-
-    def act(self, act):
-        return self.store.carry_out(act)
-
-    def found(self, *, service=parts.RESIDENTS, agreed=AGREED, after=0):
-        at = Micros(self.log.clock.now() + after)
-        return self.store.look_up(parts.REF, agreed, service, at)
-
-    def state(self, **where):
-        return self.found(**where).finding.state
-
-    def release(self, consent, *fields, service=parts.RESIDENTS):
-        self.released += 1
-        one = parts.release(self.released, *fields, consent=consent, service=service)
-        person = stage.Concerned(parts.REF, parts.AMINA.subject)
-        entry = stage.release(one.exchange, person)
-        return self.log.ledger.append(entry, used(one))
-
-    def rows(self, question, *values):
-        return [tuple(row) for row in self.log.database.read().execute(question, values)]
-
-    def entries(self):
-        """Return the open part of every entry about consent, in the ledger's order."""
-        leaves = map(self.log.ledger.entry, range(self.log.ledger.size))
-        return [leaf for leaf in leaves if leaf["type"].startswith("consent.")]
+PLACE = (parts.REF, parts.AGREEMENT)
 
 
 @pytest.fixture
@@ -195,12 +162,126 @@ def test_consents_of_others_and_to_others_are_untouched(office):
 
 def test_a_block_is_found_beside_consent_and_also_without_one(office):
     key = Key("block", (parts.REF,))
-    row = {"subject_ref": parts.REF, "kind": "lock", "since": parts.START}
+    row = {"subject_ref": parts.REF, "kinds": "court self", "since": parts.START}
     blocking = Effect((), lambda rows, moment: [Write(key, row)])
     office.log.ledger.append(stage.activated(), blocking)
-    assert (office.state(), office.found().blocks) == (FindingState.ABSENT, {"lock"})
+    kinds = {"court", "self"}
+    assert (office.state(), office.found().blocks) == (FindingState.ABSENT, kinds)
     office.act(parts.giving())
-    assert (office.state(), office.found().blocks) == (FindingState.GIVEN, {"lock"})
+    assert (office.state(), office.found().blocks) == (FindingState.GIVEN, kinds)
+    assert office.store.blocks(parts.REF) == kinds
+
+
+def test_what_a_person_locks_stays_home_until_they_unlock_it(office):
+    consent = office.act(parts.giving()).consent
+    locked = office.store.lock(parts.AMINA, parts.PAGE)
+    assert (office.state(), office.found().blocks) == (FindingState.GIVEN, {"self"})
+    with pytest.raises(Refusal) as refusal:
+        office.release(consent)
+    assert refusal.value.exact is Exact.SUBJECT_BLOCKED
+    with pytest.raises(Declined):
+        office.store.lock(parts.AMINA, parts.PAGE)
+    assert office.store.unlock(parts.AMINA, parts.PAGE) >= locked
+    assert office.found().blocks == frozenset()
+    office.release(consent)
+    with pytest.raises(Declined):
+        office.store.unlock(parts.AMINA, parts.PAGE)
+
+
+def test_a_person_lifts_no_block_but_their_own(office):
+    for kind in (BlockKind.SELF, BlockKind.COURT):
+        office.log.ledger.append(*blocking(parts.AMINA, kind, parts.COURT, lift=False))
+    office.store.unlock(parts.AMINA, parts.PAGE)
+    assert office.store.blocks(parts.REF) == {"court"}
+    with pytest.raises(Declined):
+        office.store.unlock(parts.AMINA, parts.PAGE)
+
+
+def test_a_lock_that_others_always_overtake_gives_up_by_name(office):
+    class Overtaken:
+        def append(self, entry, effect, refused=None):
+            raise Stale
+
+    store = ConsentStore(office.log.database, Overtaken(), SystemChance(), office.log.clock)
+    with pytest.raises(Stale):
+        store.lock(parts.AMINA, parts.PAGE)
+
+
+def test_a_paused_consent_permits_nothing_until_it_goes_on(office):
+    consent = office.act(parts.giving()).consent
+    office.act(parts.saying(Kind.SUSPEND))
+    assert office.state() is FindingState.SUSPENDED
+    with pytest.raises(Refusal) as refusal:
+        office.release(consent)
+    assert refusal.value.exact is Exact.CONSENT_SUSPENDED
+    office.act(parts.saying(Kind.RESUME))
+    office.release(consent)
+    assert office.state() is FindingState.GIVEN
+
+
+def test_what_was_narrowed_away_stays_home_at_once(office):
+    consent = office.act(parts.giving()).consent
+    office.act(parts.narrowing(FACT))
+    assert office.found().finding.granted == {FACT}
+    office.release(consent)
+    with pytest.raises(Refusal) as refusal:
+        office.release(consent, parts.BORN)
+    assert refusal.value.exact is Exact.CONSENT_FIELD
+
+
+def test_every_act_has_a_receipt_that_is_found_and_superseded_by_the_next(office):
+    acts = [parts.giving(uses=2), parts.saying(Kind.SUSPEND), parts.withdrawing()]
+    done = [office.act(act) for act in acts]
+    events = office.store.events(done[0].consent)
+    assert [event.receipt for event in events] == [one.receipt for one in done]
+    assert [event.index for event in events] == [one.index for one in done]
+    assert [office.store.receipt(one.receipt) for one in done] == list(events)
+    assert [office.store.superseded(event) for event in events] == [True, True, False]
+    assert office.store.receipt("rc_unknown") is None
+
+
+def test_what_is_asked_beside_a_consent_does_not_supersede_its_receipt(office):
+    given = office.act(parts.giving(FACT))
+    for act in (parts.asking(), parts.saying(Kind.DEFER), parts.refusing()):
+        office.act(act)
+    event = office.store.receipt(given.receipt)
+    assert not office.store.superseded(event)
+    office.act(parts.giving())
+    assert office.store.superseded(event)
+
+
+def test_a_notice_is_kept_and_found_by_its_digest(office):
+    shown = parts.notice("ar")
+    office.act(replace(parts.giving(), notice=shown))
+    assert office.store.notice(shown.digest) == shown
+    assert office.store.notice("0" * 64) is None
+    (record,) = office.store.records(parts.REF)
+    assert (record.notice, record.language) == (shown.digest, "ar")
+
+
+def test_a_record_is_found_by_its_own_person_alone(office):
+    consent = office.act(parts.giving()).consent
+    assert office.store.record(parts.REF, consent) == office.store.current(*PLACE)
+    assert office.store.record(stage.SubjectRef("d" * 32), consent) is None
+    assert office.store.record(parts.REF, "co_unknown") is None
+    assert office.store.current(parts.REF, "school-meals") is None
+
+
+def test_uses_are_counted_for_the_present_term(office):
+    consent = office.act(parts.giving(uses=1)).consent
+    now = office.log.clock.now()
+    office.release(consent)
+    office.release(consent, parts.TOTAL, service=parts.INCOME)
+    counts = {parts.RESIDENTS: 1, parts.INCOME: 1}
+    assert office.store.use_counts(consent) == counts
+    record = office.store.current(*PLACE)
+    assert office.store.standing(record, parts.REVISION, now) is Standing.EXHAUSTED
+    office.act(parts.giving())
+    assert office.store.use_counts(consent) == {}
+    record = office.store.current(*PLACE)
+    assert office.store.standing(record, parts.REVISION, now) is Standing.GIVEN
+    assert office.store.standing(record, None, now) is Standing.NEEDS_RECONFIRMATION
+    assert len(office.store.uses(consent)) == 2
 
 
 def test_an_act_that_others_always_overtake_gives_up_by_name(office):
@@ -212,7 +293,7 @@ def test_an_act_that_others_always_overtake_gives_up_by_name(office):
             raise Stale
 
     ledger = Overtaken()
-    store = ConsentStore(office.log.database, ledger, SystemChance())
+    store = ConsentStore(office.log.database, ledger, SystemChance(), office.log.clock)
     with pytest.raises(Stale):
         store.carry_out(parts.giving())
     assert ledger.tries == TRIES

@@ -264,6 +264,14 @@ REFUSED = made("exchange.refusal", exchange="ex_1", consumer="family-benefits")
 CONSENT = {"consent": "co_1", "agreement": "a", "agreement_revision": stage.REVISION}
 GIVEN = made("consent.given", **CONSENT)
 WITHDRAWN = made("consent.withdrawn", **CONSENT)
+REVOKED = made("consent.revoked", **CONSENT)
+INVALIDATED = made("consent.invalidated", **CONSENT)
+SUSPENDED = made("consent.suspended", **CONSENT)
+RESUMED = made("consent.resumed", **CONSENT)
+NARROWED = made("consent.narrowed", **CONSENT)
+CASE = made("case.opened", case="ca_1")
+ANSWERED = made("case.answered", case="ca_1")
+VIEWED = made("access.view", case="ca_1")
 
 
 @pytest.mark.parametrize(
@@ -278,7 +286,18 @@ WITHDRAWN = made("consent.withdrawn", **CONSENT)
         ([OPENED, DECIDED, REFUSED, RELEASED], 3, "closed before"),
         ([OPENED, REFUSED, DECIDED], 2, "closed before"),
         ([OPENED, DECIDED, WITHDRAWN, RELEASED], 3, "withdrawal"),
+        ([OPENED, DECIDED, REVOKED, RELEASED], 3, "revocation"),
+        ([OPENED, DECIDED, INVALIDATED, RELEASED], 3, "invalidation"),
+        ([OPENED, DECIDED, SUSPENDED, RELEASED], 3, "suspension"),
+        ([OPENED, DECIDED, SUSPENDED, NARROWED, RELEASED], 4, "suspension"),
+        ([OPENED, DECIDED, SUSPENDED, RESUMED, WITHDRAWN, RELEASED], 5, "withdrawal"),
         ([OPENED, WITHDRAWN, GIVEN], 2, "final"),
+        ([OPENED, REVOKED, RESUMED], 2, "final"),
+        ([OPENED, INVALIDATED, NARROWED], 2, "final"),
+        ([OPENED, CASE, CASE], 2, "opened before"),
+        ([OPENED, ANSWERED], 1, "not opened"),
+        ([OPENED, VIEWED], 1, "not opened"),
+        ([OPENED, CASE, ANSWERED, VIEWED, ANSWERED], 4, "answered before"),
         ([OPENED, made("consent.given", "2025-01-01T00:00:01.000000Z", **CONSENT)], 1, "time"),
         (
             [
@@ -299,10 +318,19 @@ def test_a_story_that_cannot_be_is_named_though_every_hash_is_right(tmp_path, le
     assert words in found.what
 
 
-def test_a_story_that_can_be_is_good(tmp_path):
-    leaves = [OPENED, GIVEN, DECIDED, RELEASED, WITHDRAWN]
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        [OPENED, GIVEN, DECIDED, RELEASED, WITHDRAWN],
+        [OPENED, GIVEN, DECIDED, SUSPENDED, RESUMED, RELEASED, REVOKED],
+        [OPENED, GIVEN, DECIDED, SUSPENDED, GIVEN, NARROWED, RELEASED, INVALIDATED],
+        [OPENED, CASE, VIEWED, made("access.view"), ANSWERED, VIEWED],
+        [OPENED, made("block.set"), made("block.lifted"), made("subject.access")],
+    ],
+)
+def test_a_story_that_can_be_is_good(tmp_path, leaves):
     write(leaves, tmp_path / "log", SIGNER)
-    assert ask(tmp_path / "log").size == 5
+    assert ask(tmp_path / "log").size == len(leaves)
 
 
 def test_the_empty_log_is_good_and_an_export_of_no_log_is_refused(tmp_path):

@@ -130,7 +130,7 @@ class Desk:
     def __post_init__(self) -> None:
         rooms = self.rooms
         self.told = Told(rooms, self.say)
-        self.consents = ConsentStore(rooms.database, self.told, rooms.chance)
+        self.consents = ConsentStore(rooms.database, self.told, rooms.chance, rooms.clock)
         self.pipeline = Pipeline(
             authenticate=Known(rooms.clients),
             control=rooms.control,

@@ -36,6 +36,10 @@ valid_until: 2031-01-01
 impact_assessment_until: 2031-01-01
 max_valid_days: 365
 max_uses: null
+if_refused: {en: The law requires this.}
+instead: {en: You can bring papers.}
+retention_days: 365
+evidence_level: low
 """
 """The agency that asks on consent holds an agreement on law too, for the same facts."""
 
@@ -57,8 +61,8 @@ decision := {
 # About schools: less than everybody agreed to.
 decision := {
 	"allow": true,
-	"fields": sort(object.keys(input.request.fields) - {"/enrolments/*/school"}),
-	"obligations": [],
+	"fields": sort(object.keys(input.request.fields) - {"/enrolments/*/since"}),
+	"obligations": [{"type": "transform"}],
 	"reasons": [],
 } if {
 	input.service.id == "education/enrolment"

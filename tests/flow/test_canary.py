@@ -21,7 +21,7 @@ CASE, CLERK, COUNTER = "FA-2026-7719-QJXW", "clerk-zvbhtrq-4471", "counter-kpmwy
 ASKED = {
     RESIDENTS: [
         *("/name/family", "/name/given", "/address/postcode"),
-        *("/children/*/birth_date", "/children/*/name/given"),
+        *("/children/*/birth_date", "/children/*/resident_number"),
     ],
     INCOME: [YEAR, "/income/total"],
     ENROLMENT: ["/enrolments/*/school", "/enrolments/*/since"],

@@ -69,7 +69,7 @@ def cut(record, chosen):
     """Return the cut record, or None where the source's answer was refused whole."""
     warrant = parts.warrant(*map(pointer, chosen), service=SERVICE)
     try:
-        return json.loads(minimise(record, warrant, parts.NOW).plaintext)["record"]
+        return json.loads(minimise(record, warrant, parts.NOW, parts.named).plaintext)["record"]
     except Refusal:
         return None
 

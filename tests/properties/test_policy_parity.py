@@ -20,6 +20,7 @@ from tests.policies.repository import POLICIES, bundle, opa_server
 INPUT = Draft202012Validator(json.loads((POLICIES / "schemas/input.json").read_text()))
 DECISION = Draft202012Validator(json.loads((POLICIES / "schemas/decision.json").read_text()))
 REVISION = bundle().revision
+KINDS = ["at_least_age", "band", "exists", "mask", "year", "yes_no"]
 STATES = INPUT.schema["properties"]["consent"]["properties"]["state"]["enum"]
 
 texts = st.text(
@@ -57,6 +58,7 @@ inputs = st.fixed_dictionaries(
                 "user_required": st.booleans(),
                 "required": sets,
                 "optional": sets,
+                "transforms": st.dictionaries(pointers, st.sampled_from(KINDS), max_size=3),
             }
         ),
         "service": st.fixed_dictionaries({"id": texts, "provider": agencies}),
@@ -159,6 +161,8 @@ def test_what_is_allowed_was_asked_agreed_and_granted(
     agreed = value["agreement"]["required"].keys() | value["agreement"]["optional"].keys()
     assert set(decision["fields"]) <= value["request"]["fields"].keys() & agreed
     assert set(decision["fields"]) <= granted["fields"].keys()
+    answered = set(decision["fields"]) & value["agreement"]["transforms"].keys()
+    assert ({"type": "transform"} in decision["obligations"]) == bool(answered)
 
 
 def test_a_field_that_begins_another_stands_in_the_same_order_on_both_engines(
@@ -180,6 +184,7 @@ def test_a_field_that_begins_another_stands_in_the_same_order_on_both_engines(
             "user_required": False,
             "required": {},
             "optional": fields,
+            "transforms": {},
         },
         "service": {"id": "s", "provider": "p"},
         "request": {"fields": fields, "case": True, "user": True},

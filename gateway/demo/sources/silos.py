@@ -27,7 +27,7 @@ CREATE TABLE child (
 CREATE INDEX child_parent ON child (parent_number);
 -- What the register shows to others: views, of an installation whose tables may change.
 CREATE VIEW residents AS SELECT * FROM resident;
-CREATE VIEW children AS SELECT parent_number, given_name, birth_date FROM child;
+CREATE VIEW children AS SELECT * FROM child;
 """
 
 

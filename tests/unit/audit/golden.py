@@ -24,6 +24,24 @@ def entries() -> Iterator[Entry]:
     yield stage.consent(EntryType.CONSENT_RENEWED, "co_1", stage.person(1))
     yield stage.consent(EntryType.CONSENT_REFUSED, "co_2", stage.person(1))
     yield stage.consent(EntryType.CONSENT_WITHDRAWN, "co_1", stage.person(1))
+    for kind in (
+        EntryType.CONSENT_REQUESTED,
+        EntryType.CONSENT_DEFERRED,
+        EntryType.CONSENT_SUSPENDED,
+        EntryType.CONSENT_RESUMED,
+        EntryType.CONSENT_NARROWED,
+        EntryType.CONSENT_REVOKED,
+        EntryType.CONSENT_INVALIDATED,
+    ):
+        yield stage.consent(kind, "co_1", stage.person(1))
+    yield Entry(EntryType.BLOCK_SET, {}, {"request": {"kind": "self"}}, (stage.person(1),))
+    yield Entry(EntryType.BLOCK_LIFTED, {}, {"request": {"kind": "self"}}, (stage.person(1),))
+    yield stage.case(EntryType.CASE_OPENED, "ca_1", stage.person(1))
+    yield stage.case(EntryType.CASE_ANSWERED, "ca_1", stage.person(1))
+    header = {"case": "ca_1", "exchange": "ex_1"}
+    officer = {"actor": {"officer": "officer-7"}}
+    yield Entry(EntryType.ACCESS_VIEW, header, officer, (stage.person(1),))
+    yield Entry(EntryType.SUBJECT_ACCESS, {}, {"actor": {"method": "web"}}, (stage.person(1),))
     yield stage.activated()
     yield Entry(EntryType.CLIENT_ADDED, {"client": "fb-1", "agency": "family-benefits"})
     yield Entry(EntryType.CLIENT_DISABLED, {"client": "fb-1"})

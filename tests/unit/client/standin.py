@@ -20,6 +20,7 @@ from client.jose import SigningKey, encode, sign
 
 CLIENT_ID = "family-benefits-1"
 EXCHANGE = "ex_abc"
+REQUEST = "rq_" + "a" * 26
 QUESTION = Question(
     "family-allowance",
     "population/residents",
@@ -65,8 +66,16 @@ class Standin:
             "/v1/receipts/keys": lambda: (200, self.keys()),
             "/audit/log/vkey": lambda: (200, self.piece("vkey", self.log.vkey + "\n")),
             "/v1/exchanges": lambda: self.piece("reply", (200, self.exchange())),
+            "/v1/consent-requests": lambda: self.piece("asked", (201, self.consent_request())),
+            f"/v1/consent-requests/{REQUEST}": lambda: self.piece(
+                "state", (200, {"request": REQUEST, "state": "answered"})
+            ),
         }
         return pieces.get(path, lambda: (404, {}))()
+
+    def consent_request(self) -> Any:
+        url, expires = f"{self.url}/requests/{REQUEST}", "2026-12-22T16:23:30.858311Z"
+        return {"request": REQUEST, "url": url, "state": "open", "expires": expires}
 
     def server(self) -> Any:
         document = {"issuer": self.url, "token_endpoint": f"{self.url}/oauth2/token"}

@@ -2,13 +2,11 @@
 
 import pytest
 
-from consent.acts import written
 from consent.effects import used
 from consent.model import State
-from consent.rows import block_key, record_key, record_of, record_writes
+from consent.rows import block_key, record_writes
 from kernel.effect import Key
 from kernel.errors import Exact, Reason, Refusal
-from kernel.names import ConsentId
 from tests.unit.consent import parts
 
 UNTIL = parts.START + 30 * parts.DAY
@@ -31,9 +29,9 @@ def refused(tables, release, at=parts.START):
     return refusal.value.exact
 
 
-def block(tables):
+def block(tables, kinds):
     key = block_key(parts.REF)
-    tables.rows[key] = {"subject_ref": parts.REF, "kind": "lock", "since": parts.START}
+    tables.rows[key] = {"subject_ref": parts.REF, "kinds": kinds, "since": parts.START}
 
 
 def test_a_release_counts_its_use_and_keeps_it_with_its_place():
@@ -74,8 +72,7 @@ def test_uses_are_counted_for_each_service_by_itself():
 def test_a_renewed_term_counts_its_uses_anew():
     tables = holding(use_limit=1)
     tables.commit(used(parts.release(1)))
-    seen = record_of(tables.rows[record_key(ConsentId("co_1"))])
-    tables.commit(written(parts.giving(uses=2), seen, ConsentId("co_2"))[1])
+    tables.act(parts.giving(uses=2))
     tables.commit(used(parts.release(2)))
     tables.commit(used(parts.release(3)))
     assert refused(tables, parts.release(4)) is Exact.CONSENT_EXHAUSTED
@@ -86,7 +83,15 @@ def test_a_renewed_term_counts_its_uses_anew():
 
 @pytest.mark.parametrize(
     ("state", "exact"),
-    [(State.WITHDRAWN, Exact.CONSENT_WITHDRAWN), (State.REFUSED, Exact.CONSENT_REFUSED)],
+    [
+        (State.WITHDRAWN, Exact.CONSENT_WITHDRAWN),
+        (State.REVOKED, Exact.CONSENT_WITHDRAWN),
+        (State.INVALIDATED, Exact.CONSENT_WITHDRAWN),
+        (State.REFUSED, Exact.CONSENT_REFUSED),
+        (State.SUSPENDED, Exact.CONSENT_SUSPENDED),
+        (State.REQUESTED, Exact.CONSENT_ABSENT),
+        (State.DEFERRED, Exact.CONSENT_ABSENT),
+    ],
 )
 def test_a_release_after_a_no_is_refused_in_the_same_commit(state, exact):
     assert refused(holding(state=state), parts.release()) is exact
@@ -122,10 +127,18 @@ def test_a_grant_to_one_service_is_none_to_another():
     assert refused(tables, other) is Exact.CONSENT_FIELD
 
 
-def test_a_block_stands_before_consent():
+@pytest.mark.parametrize("kinds", ["self", "court", "court protected self"])
+def test_a_block_of_any_kind_stands_before_consent(kinds):
     tables = holding(state=State.WITHDRAWN)
-    block(tables)
+    block(tables, kinds)
     assert refused(tables, parts.release()) is Exact.SUBJECT_BLOCKED
+
+
+def test_once_the_last_block_is_lifted_nothing_stands_before_consent():
+    tables = holding()
+    block(tables, "")
+    tables.commit(used(parts.release()))
+    assert len(tables.table("consent_use")) == 1
 
 
 def test_a_release_by_law_looks_at_blocks_alone_and_counts_nothing():
@@ -134,7 +147,7 @@ def test_a_release_by_law_looks_at_blocks_alone_and_counts_nothing():
     assert effect.reads == (block_key(parts.REF),)
     tables.commit(effect)
     assert tables.rows == {}
-    block(tables)
+    block(tables, "self")
     assert refused(tables, parts.release(consent=None)) is Exact.SUBJECT_BLOCKED
 
 

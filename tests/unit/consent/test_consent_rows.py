@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.model import Record, Stale, State
-from consent.rows import block_key, count_key, grants, record_key, record_of, record_writes
+from consent.model import Happened, Record, Stale, State
+from consent.rows import (
+    block_key,
+    count_key,
+    event_of,
+    event_writes,
+    grants,
+    record_key,
+    record_of,
+    record_writes,
+)
 from kernel.errors import Reason
 from tests.unit.consent import parts
 
@@ -18,6 +27,8 @@ records = st.builds(
     subject_ref=words,
     agreement=words,
     revision=words,
+    agency=words,
+    purpose=words,
     state=st.sampled_from(State),
     granted=st.frozensets(st.tuples(plain, words), max_size=6),
     valid_from=moments,
@@ -27,6 +38,8 @@ records = st.builds(
     epoch=st.integers(1, 99),
     since=moments,
     identifier=st.binary(max_size=20),
+    notice=st.none() | words,
+    language=st.none() | words,
 )
 
 
@@ -37,6 +50,37 @@ def test_a_record_comes_back_as_it_was_written(record):
     assert record_of(write.row) == record
     assert slot.key.values == (record.subject_ref, record.agreement)
     assert slot.row["consent"] == record.id
+
+
+events = st.builds(
+    Happened,
+    consent=words,
+    epoch=st.integers(1, 99),
+    time=moments,
+    state=st.sampled_from(State),
+    type=words,
+    method=words,
+    level=st.none() | words,
+    index=moments,
+    revision=words,
+    agency=words,
+    purpose=words,
+    granted=st.frozensets(st.tuples(plain, words), max_size=6),
+    valid_from=moments,
+    valid_until=moments,
+    use_limit=st.none() | st.integers(1, 1000),
+    notice=st.none() | words,
+    language=st.none() | words,
+    receipt=words,
+)
+
+
+@given(events)
+def test_an_event_comes_back_as_it_was_written_and_its_receipt_leads_to_it(event):
+    write, receipt = event_writes(event)
+    assert write.key == ("consent_event", (event.consent, event.epoch))
+    assert event_of(write.row) == event
+    assert receipt.row == {"id": event.receipt, "consent": event.consent, "epoch": event.epoch}
 
 
 def test_granted_facts_are_written_by_service_in_one_order():

@@ -1,59 +1,26 @@
-"""Consent rules: which act may follow which, what a record means, and what may be chosen."""
+"""Consent rules: what a record means to the policies and to its person, and what may be chosen."""
 
 from dataclasses import replace
 
 import pytest
 
-from consent.model import Choice, Declined, FindingState, Kind, State
-from consent.rules import FINAL, MAX_VALID_DAYS, check, exact, finding, following
-from kernel.errors import Exact, Reason
+from consent.model import Asking, Choice, Declined, FindingState, Standing, State
+from consent.rules import (
+    MAX_VALID_DAYS,
+    check,
+    check_narrowing,
+    exact,
+    finding,
+    kept_terms,
+    standing,
+)
+from kernel.errors import Exact
 from tests.unit.consent import parts
 
 FACT = (parts.RESIDENTS, parts.FAMILY)
+BORN = (parts.RESIDENTS, parts.BORN)
+TOTAL = (parts.INCOME, parts.TOTAL)
 UNTIL = parts.START + 30 * parts.DAY
-
-
-MAY = [
-    (None, Kind.GIVE, State.GIVEN),
-    (State.REFUSED, Kind.GIVE, State.GIVEN),
-    (State.WITHDRAWN, Kind.GIVE, State.GIVEN),
-    (State.GIVEN, Kind.GIVE, State.RENEWED),
-    (State.RENEWED, Kind.GIVE, State.RENEWED),
-    (None, Kind.REFUSE, State.REFUSED),
-    (State.WITHDRAWN, Kind.REFUSE, State.REFUSED),
-    (State.GIVEN, Kind.WITHDRAW, State.WITHDRAWN),
-    (State.RENEWED, Kind.WITHDRAW, State.WITHDRAWN),
-]
-MAY_NOT = [
-    (State.REFUSED, Kind.REFUSE, "This was refused already."),
-    (State.GIVEN, Kind.REFUSE, "A consent stands: withdraw it instead."),
-    (State.RENEWED, Kind.REFUSE, "A consent stands: withdraw it instead."),
-    (None, Kind.WITHDRAW, "There is no consent to withdraw."),
-    (State.REFUSED, Kind.WITHDRAW, "There is no consent to withdraw."),
-    (State.WITHDRAWN, Kind.WITHDRAW, "There is no consent to withdraw."),
-]
-
-
-@pytest.mark.parametrize(("current", "kind", "after"), MAY)
-def test_an_act_that_may_follow_leads_to_its_state(current, kind, after):
-    assert following(current, kind) is after
-
-
-@pytest.mark.parametrize(("current", "kind", "why"), MAY_NOT)
-def test_an_act_that_may_not_follow_is_declined_in_plain_words(current, kind, why):
-    with pytest.raises(Declined) as declined:
-        following(current, kind)
-    assert declined.value.detail == why
-    assert declined.value.reason is Reason.POLICY_DENIED
-
-
-def test_every_state_and_act_is_decided_one_way_or_the_other():
-    assert len(MAY) + len(MAY_NOT) == (len(State) + 1) * len(Kind)
-    assert not {case[:2] for case in MAY} & {case[:2] for case in MAY_NOT}
-
-
-def test_only_a_withdrawal_is_final():
-    assert {State.WITHDRAWN} == FINAL
 
 
 def test_no_record_is_a_finding_too():
@@ -68,6 +35,11 @@ def test_no_record_is_a_finding_too():
         (State.RENEWED, FindingState.RENEWED),
         (State.REFUSED, FindingState.REFUSED),
         (State.WITHDRAWN, FindingState.WITHDRAWN),
+        (State.REVOKED, FindingState.WITHDRAWN),
+        (State.INVALIDATED, FindingState.WITHDRAWN),
+        (State.SUSPENDED, FindingState.SUSPENDED),
+        (State.REQUESTED, FindingState.ABSENT),
+        (State.DEFERRED, FindingState.ABSENT),
     ],
 )
 def test_a_record_means_its_state_and_only_a_standing_one_grants(state, means):
@@ -138,14 +110,117 @@ def test_expired_comes_before_used_up():
         (FindingState.WITHDRAWN, Exact.CONSENT_WITHDRAWN),
         (FindingState.EXPIRED, Exact.CONSENT_EXPIRED),
         (FindingState.EXHAUSTED, Exact.CONSENT_EXHAUSTED),
+        (FindingState.SUSPENDED, Exact.CONSENT_SUSPENDED),
     ],
 )
 def test_every_finding_that_permits_nothing_has_its_exact_reason(state, reason):
     assert exact(state) is reason
 
 
-def test_every_finding_is_one_of_those_above():
-    assert len(FindingState) == 8
+def test_every_state_and_every_finding_stands_in_the_tables_above():
+    assert {finding(parts.record(state), 0, parts.REVISION, UNTIL).state for state in State} == {
+        FindingState.EXPIRED,
+        FindingState.REFUSED,
+        FindingState.WITHDRAWN,
+        FindingState.SUSPENDED,
+        FindingState.ABSENT,
+    }
+    assert len(FindingState) == 9
+
+
+ONCE = {"use_limit": 1}
+
+
+@pytest.mark.parametrize(
+    ("state", "changes", "uses", "at", "means"),
+    [
+        (State.REQUESTED, {}, {}, UNTIL - 1, Standing.REQUESTED),
+        (State.REQUESTED, {}, {}, UNTIL, Standing.REQUEST_EXPIRED),
+        (State.DEFERRED, {}, {}, UNTIL - 1, Standing.DEFERRED),
+        (State.DEFERRED, {}, {}, UNTIL, Standing.REQUEST_EXPIRED),
+        (State.GIVEN, {}, {}, UNTIL - 1, Standing.GIVEN),
+        (State.RENEWED, {}, {}, UNTIL - 1, Standing.GIVEN),
+        (State.GIVEN, {}, {}, UNTIL, Standing.EXPIRED),
+        (State.RENEWED, {"revision": parts.OTHER_REVISION}, {}, UNTIL, Standing.EXPIRED),
+        (State.GIVEN, ONCE, {}, parts.START, Standing.GIVEN),
+        (State.GIVEN, ONCE, {parts.RESIDENTS: 1}, parts.START, Standing.GIVEN),
+        (
+            State.GIVEN,
+            ONCE,
+            {parts.RESIDENTS: 1, parts.INCOME: 1},
+            parts.START,
+            Standing.EXHAUSTED,
+        ),
+        (
+            State.GIVEN,
+            {"revision": parts.OTHER_REVISION},
+            {},
+            parts.START,
+            Standing.NEEDS_RECONFIRMATION,
+        ),
+        (State.SUSPENDED, {}, {}, parts.START, Standing.SUSPENDED),
+        (State.SUSPENDED, {}, {}, UNTIL, Standing.SUSPENDED),
+        (State.REFUSED, {}, {}, UNTIL, Standing.REFUSED),
+        (State.WITHDRAWN, {}, {}, UNTIL, Standing.WITHDRAWN),
+        (State.REVOKED, {}, {}, UNTIL, Standing.REVOKED),
+        (State.INVALIDATED, {}, {}, UNTIL, Standing.INVALIDATED),
+    ],
+)
+def test_a_record_stands_to_its_person_as_state_time_uses_and_agreement_say(
+    state, changes, uses, at, means
+):
+    assert standing(parts.record(state, **changes), uses, parts.REVISION, at) is means
+
+
+def test_a_consent_whose_agreement_is_gone_needs_reconfirmation():
+    assert standing(parts.record(), {}, None, parts.START) is Standing.NEEDS_RECONFIRMATION
+
+
+@pytest.mark.parametrize("remaining", [{FACT, BORN}, {FACT}, {TOTAL}, {FACT, TOTAL}])
+def test_narrowing_keeps_some_facts_and_what_each_service_needs(remaining):
+    check_narrowing(frozenset(remaining), parts.record(), parts.TERMS)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "why"),
+    [
+        (set(), "Keep at least one fact, or withdraw."),
+        (
+            {FACT, BORN, TOTAL},
+            "To narrow is to take facts away: choose some of those that are shared.",
+        ),
+        (
+            {FACT, ("tax/income", "/debts")},
+            "To narrow is to take facts away: choose some of those that are shared.",
+        ),
+        (
+            {BORN, TOTAL},
+            "Without /name/family, population/residents can answer nothing: keep it, or drop both.",
+        ),
+    ],
+)
+def test_narrowing_never_widens_nor_leaves_a_service_without_what_it_needs(remaining, why):
+    with pytest.raises(Declined) as declined:
+        check_narrowing(frozenset(remaining), parts.record(), parts.TERMS)
+    assert declined.value.detail == why
+
+
+def test_a_required_fact_that_was_never_granted_is_not_asked_for_in_narrowing():
+    held = parts.record(granted=frozenset({BORN, TOTAL}))
+    check_narrowing(frozenset({BORN}), held, parts.TERMS)
+
+
+def test_a_consent_whose_agreement_is_gone_keeps_terms_under_which_nothing_is_offered():
+    terms = kept_terms(parts.record())
+    assert (terms.agreement, terms.revision, terms.agency, terms.purpose) == (
+        parts.AGREEMENT,
+        parts.REVISION,
+        parts.AGENCY,
+        parts.PURPOSE,
+    )
+    assert (terms.offered, terms.asking) == (frozenset(), Asking(0, 0, 0))
+    with pytest.raises(Declined):
+        check(Choice(frozenset({FACT}), 1, 1), terms)
 
 
 LIMITED = replace(parts.TERMS, max_valid_days=10, max_uses=3)

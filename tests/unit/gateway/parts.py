@@ -8,6 +8,7 @@ from crypto.model import Recipient, Sealed
 from gateway.ask import Posted
 from gateway.journal import Journal
 from gateway.model import (
+    Agreed,
     Agreement,
     Ask,
     Authority,
@@ -18,6 +19,7 @@ from gateway.model import (
     Service,
     Warrant,
 )
+from gateway.policy.catalogue import Scheme
 from identity.model import Caller, Credentials, Scope
 from kernel.canonical import Json, canonical
 from kernel.clock import SECOND, Micros, SystemClock
@@ -32,13 +34,14 @@ POLICY = Revision("b" * 64)
 FAMILY, GIVEN, BORN = "/name/family", "/name/given", "/children/*/birth_date"
 FIELDS = (FAMILY, GIVEN, BORN)
 NUMBER = "RN-1234566"
+CHILD = "RN-7654320"
 AMINA = Subject("resident-number", NUMBER)
 CONCERNED = Concerned(SubjectRef("c" * 32), AMINA)
 CREDENTIALS = Credentials("POST", "/v1/exchanges", ("DPoP token",), ("proof",))
 RECORD = {
     "number": NUMBER,
     "name": {"family": "Haddad", "given": "Amina", "born": "Nassar"},
-    "children": [{"birth_date": "2026-03-01", "school": "North"}],
+    "children": [{"number": CHILD, "birth_date": "2026-03-01", "school": "North"}],
 }
 
 SERVICE = Service(
@@ -49,7 +52,11 @@ SERVICE = Service(
     adapter="sql",
     read={"table": "residents"},
     subject_at="/number",
-    fields={pointer: Field(pointer, {"en": pointer}, "identity") for pointer in FIELDS},
+    fields={
+        pointer: Field(pointer, {"en": pointer}, "identity", about)
+        for pointer, about in ((FAMILY, "subject"), (GIVEN, "subject"), (BORN, "child"))
+    },
+    concerns={"child": "/children/*/number"},
 )
 AGREEMENT = Agreement(
     id="family-allowance",
@@ -61,7 +68,9 @@ AGREEMENT = Agreement(
     purpose="dpv:ServiceProvision",
     purpose_text={"en": "To decide on an allowance."},
     authority=None,
-    services={"population/residents": {FAMILY: False, GIVEN: True}},
+    services={
+        "population/residents": {FAMILY: Agreed(optional=False), GIVEN: Agreed(optional=True)}
+    },
     case_required=False,
     user_required=False,
     valid_from=Micros(NOW - YEAR),
@@ -69,6 +78,13 @@ AGREEMENT = Agreement(
     impact_assessment_until=Micros(NOW + YEAR),
     max_valid_days=365,
     max_uses=None,
+    if_refused={"en": "We ask you for papers."},
+    instead={"en": "You can bring papers."},
+    retention_days=30,
+    evidence_level="substantial",
+    open_days=14,
+    again_after_days=30,
+    asked_per_day=100,
 )
 LAW = Authority(
     id="maintenance-act",
@@ -112,6 +128,13 @@ BODY: Mapping[str, Json] = {
     "case": "FA-7",
     "user": "clerk-9",
 }
+
+
+def named(subject: Subject) -> Subject:
+    """Name a person as the catalogue's scheme does."""
+    return Scheme("resident-number", {"en": "Resident number"}, "RN-", 7).subject(
+        subject.scheme, subject.value
+    )
 
 
 def posted(body: object = BODY, **headers: object) -> Posted:

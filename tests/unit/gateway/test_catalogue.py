@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.model import Basis
+from adapters.registry import check as check_read
+from gateway.model import Agreed, Basis, Transform, TransformKind
 from gateway.policy.catalogue import Catalogue, CatalogueError, luhn
 from gateway.policy.catalogue_yaml import BadYaml, read_yaml
 from kernel.errors import Reason, Refusal
@@ -33,8 +34,12 @@ def test_the_registered_catalogue_loads() -> None:
     allowance = registered.agreements[AgreementId("family-allowance")]
     assert allowance.basis is Basis.CONSENT
     assert allowance.agency == AgencyId("family-benefits")
-    assert allowance.services[ServiceId("tax/income")][Pointer("/income/total")] is True
-    assert allowance.services[ServiceId("tax/income")][Pointer("/income/year")] is False
+    assert allowance.services[ServiceId("tax/income")][Pointer("/income/year")] == Agreed(False)
+    total = allowance.services[ServiceId("tax/income")][Pointer("/income/total")]
+    assert total.optional
+    assert total.transform == Transform(TransformKind.YES_NO, {"below": 60000})
+    assert total.question is not None
+    assert total.question["en"] == "Is your income under the limit? (not the amount)"
     assert registered.authority_of(allowance) is None
     letters = registered.agreements[AgreementId("tax-correspondence")]
     law = registered.authority_of(letters)
@@ -59,7 +64,7 @@ def test_the_revision_of_an_agreement_is_the_digest_of_what_it_says_not_how() ->
         return Catalogue.load(files).agreements[AgreementId("family-allowance")].revision
 
     spaced = changed(FILES, ALLOWANCE, "basis: consent", "basis:   'consent' # as agreed")
-    wider = changed(FILES, ALLOWANCE, "/income/total: optional", "/income/total: required")
+    wider = changed(FILES, ALLOWANCE, "/address/postcode: optional", "/address/postcode: required")
     assert revision(FILES) == revision(spaced) != revision(wider)
     assert len(revision(FILES)) == 64
 
@@ -118,6 +123,19 @@ def test_the_revision_of_an_agreement_is_the_digest_of_what_it_says_not_how() ->
         (SCHEME, "check: luhn", "check: none", "`check` must be 'luhn'"),
         (SCHEME, "digits: 7", "digits: 99", "`digits` must be 18 or less"),
         (SCHEME, "prefix: RN-", "prefix: rn", "must be capitals and a -"),
+        (ALLOWANCE, "retention_days: 730", "retention_days: 0", "must be 1 or more"),
+        (ALLOWANCE, "evidence_level: substantial", "evidence_level: some", ":@: `evidence_level`"),
+        (ALLOWANCE, "instead:", "in_stead:", "`instead` is missing"),
+        (ALLOWANCE, "if_refused:\n  en: >-", "if_refused:\n  de: >-", "must have an `en` text"),
+        (ALLOWANCE, "  open_days: 14", "  open_days: 91", ":@: `asking.open_days` must be 90 or"),
+        (ALLOWANCE, "  per_day: 1000", "  per_day: -1", ":@: `asking.per_day` must be 0 or more"),
+        (ALLOWANCE, "  per_day: 1000", "  per_days: 1000", "`asking.per_day` is missing"),
+        (TAX_LETTERS, "evidence_level: low",
+         "evidence_level: low\nasking: {open_days: 1, again_after_days: 1, per_day: 1}",
+         "an agreement that rests on law asks nobody"),
+        (AGENCIES, "http://127.0.0.1/", "http://elsewhere.example/", ":@: `agencies.3.return_urls"),
+        (AGENCIES, "https://family-benefits.example/applications",
+         "https://family-benefits.example/?to=x", "must be an https address"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_on_its_line(path: str, before: str, after: str, finding: str) -> None:
@@ -125,6 +143,187 @@ def test_a_mistake_is_told_on_its_line(path: str, before: str, after: str, findi
     finding = finding.replace("@", str(line))
     told = findings(changed(FILES, path, before, after))
     assert any(line.startswith("catalogue/") and finding in line for line in told), told
+
+
+ASKING = "asking:\n  open_days: 14\n  again_after_days: 30\n  per_day: 1000\n"
+
+
+def test_an_agreement_that_rests_on_consent_says_how_often_people_may_be_asked() -> None:
+    told = findings(changed(FILES, ALLOWANCE, ASKING, ""))
+    assert told == [f"{ALLOWANCE}:1: `asking` is missing: how often may people be asked?"]
+
+
+@pytest.mark.parametrize(
+    ("written", "finding"),
+    [
+        ("as: guess", "`services.tax/income./income/total.as` must be 'yes_no', 'at_least_age',"),
+        ("as: yes_no", "needs exactly one of `at_most`, `at_least`, `below`, `above`, `one_of`"),
+        ("as: yes_no, below: 7, above: 3", "needs exactly one of `at_most`"),
+        ("as: yes_no, below: 7, one_of: [a]", "needs exactly one of `at_most`"),
+        ("as: yes_no, below: many", "below` must be a whole number"),
+        ("as: yes_no, below: 1.5", "below` must be a whole number"),
+        ("as: yes_no, below: true", "below` must be a whole number"),
+        ("as: yes_no, one_of: []", "must list up to 100 texts or whole numbers, each once"),
+        ("as: yes_no, one_of: [a, 1]", "must list up to 100 texts or whole numbers, each once"),
+        ("as: yes_no, one_of: [a, a]", "must list up to 100 texts or whole numbers, each once"),
+        ("as: yes_no, one_of: [true]", "must list up to 100 texts or whole numbers, each once"),
+        ("as: yes_no, one_of: [[a]]", "must list up to 100 texts or whole numbers, each once"),
+        ("as: yes_no, one_of: a", "must list up to 100 texts or whole numbers, each once"),
+        ("as: at_least_age", "needs exactly one of `years` for `at_least_age`"),
+        ("as: at_least_age, years: 0", "years` must be 1 or more"),
+        ("as: at_least_age, edges: [1]", "has `edges`, which is no parameter of `at_least_age`"),
+        ("as: band", "needs exactly one of `edges` for `band`"),
+        ("as: band, edges: []", "edges` must not be empty"),
+        ("as: band, edges: [2, 1]", "must ascend: each number larger than the one before"),
+        ("as: band, edges: [1, 1]", "must ascend"),
+        ("as: band, edges: [1, a]", "must be a whole number"),
+        ("as: year, keep: 4", "has `keep`, which is no parameter of `year`"),
+        ("as: mask", "needs exactly one of `keep` for `mask`"),
+        ("as: mask, keep: 5", "keep` must be 4 or less"),
+        ("as: mask, keep: 0", "keep` must be 1 or more"),
+        ("as: exists, below: 1", "has `below`, which is no parameter of `exists`"),
+        ("below: 7", "needs `as`: parameters and a question belong to a transform"),
+        ("kind: year", "`services.tax/income./income/total.kind` is not a member"),
+        ("as: year, question: {fr: Lequel}", "question` must have an `en` text"),
+        ("as: year, question: Which", "question` must have members of its own"),
+    ],
+)
+def test_a_mistake_in_a_question_is_told_on_its_line(written: str, finding: str) -> None:
+    question = "" if "question" in written else ", question: {en: Which}"
+    text = f"/income/total: {{need: optional, {written}{question}}}\n"
+    told = findings(allowance_with(text))
+    line = FILES[ALLOWANCE][: FILES[ALLOWANCE].index("/income/total:")].count("\n") + 1
+    assert any(one.startswith(f"{ALLOWANCE}:{line}: ") and finding in one for one in told), told
+
+
+@pytest.mark.parametrize(
+    ("written", "finding"),
+    [
+        ("{as: year, question: {en: Which}}", "need` is missing"),
+        ("{need: optional, as: year}", "needs a `question`: what the answer says, in plain words"),
+        ("{need: optional, question: {en: Which}}", "needs `as`"),
+        ("[optional]", "must have members of its own"),
+        ("null", "must have members of its own"),
+    ],
+)
+def test_a_question_needs_its_members(written: str, finding: str) -> None:
+    told = findings(allowance_with(f"/income/total: {written}\n"))
+    assert any(finding in one for one in told), told
+
+
+def allowance_with(text: str) -> dict[str, str]:
+    """Return the files with another word about the income in the family allowance."""
+    written = FILES[ALLOWANCE]
+    start = written.index("/income/total:")
+    return {**FILES, ALLOWANCE: written[:start] + text + written[written.index("  education/") :]}
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "parameters"),
+    [
+        ("as: yes_no, at_least: -3", TransformKind.YES_NO, {"at_least": -3}),
+        ("as: yes_no, one_of: [a, b]", TransformKind.YES_NO, {"one_of": ["a", "b"]}),
+        ("as: yes_no, one_of: [1, 2]", TransformKind.YES_NO, {"one_of": [1, 2]}),
+        ("as: at_least_age, years: 18", TransformKind.AT_LEAST_AGE, {"years": 18}),
+        ("as: band, edges: [-1, 0, 9]", TransformKind.BAND, {"edges": [-1, 0, 9]}),
+        ("as: mask, keep: 4", TransformKind.MASK, {"keep": 4}),
+        ("as: year", TransformKind.YEAR, {}),
+        ("as: exists", TransformKind.EXISTS, {}),
+    ],
+)
+def test_every_kind_of_question_is_registered_with_its_parameters(
+    written: str, kind: TransformKind, parameters: dict[str, object]
+) -> None:
+    text = f"/income/total: {{need: required, {written}, question: {{en: Which}}}}\n"
+    registered = Catalogue.load(allowance_with(text)).agreements[AgreementId("family-allowance")]
+    agreed = registered.services[ServiceId("tax/income")][Pointer("/income/total")]
+    assert agreed == Agreed(False, Transform(kind, parameters), {"en": "Which"})  # noqa: FBT003
+
+
+RESIDENTS = "catalogue/services/population-residents.yaml"
+SCHOOLS = "catalogue/services/education-enrolment.yaml"
+CONCERNS = "concerns:\n  child: /children/*/resident_number\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after", "finding"),
+    [
+        (RESIDENTS, CONCERNS, "", "`/children/*/birth_date` is about `child`: say in `concerns`"),
+        (RESIDENTS, CONCERNS, CONCERNS + "  partner: /partner/number\n",
+         "no field is about `partner`"),
+        (RESIDENTS, CONCERNS, CONCERNS + "unnamed: {child: It cannot.}\n",
+         "`child` stands in `concerns`: the source names them"),
+        (RESIDENTS, CONCERNS, CONCERNS + "unnamed: {other: It cannot.}\n",
+         "no field is about `other`"),
+        (RESIDENTS, CONCERNS, CONCERNS.replace("/children/*/res", "/wards/*/res"),
+         "`/children/*/birth_date` is not in the list `/wards/*` whose people"),
+        (RESIDENTS, CONCERNS, "concerns:\n  child: children\n", "must be a path such as"),
+        (RESIDENTS, CONCERNS, "concerns:\n  subject: /resident_number\n", "must be 'child', "),
+        (RESIDENTS, "about: child", "about: nobody", "must be 'subject', 'child', 'partner' or"),
+        (SCHOOLS, "unnamed:\n  child: The", "others:\n  child: The", "`others` is not a member"),
+        (SCHOOLS, "child: The school", "child: ' '\nx: The school", "must be a line of text"),
+    ],
+)  # fmt: skip
+def test_facts_about_others_say_whose_they_are(
+    path: str, before: str, after: str, finding: str
+) -> None:
+    told = findings(changed(FILES, path, before, after))
+    assert any(one.startswith(f"{path}:") and finding in one for one in told), told
+
+
+def test_where_others_are_named_is_read_by_the_adapter_too() -> None:
+    files = changed(FILES, RESIDENTS, "        /resident_number: resident_number\n", "")
+    with pytest.raises(CatalogueError, match="does not say where the source holds /children"):
+        Catalogue.load(files, NOW, check_read)
+
+
+def test_a_service_registers_whose_facts_it_tells_and_where_they_are_named() -> None:
+    residents = Catalogue.load(FILES).services[ServiceId("population/residents")]
+    assert residents.fields[Pointer("/name/family")].about == "subject"
+    assert residents.fields[Pointer("/children/*/birth_date")].about == "child"
+    assert residents.concerns == {"child": "/children/*/resident_number"}
+
+
+def test_an_agency_registers_where_people_are_sent_back_to_letter_by_letter() -> None:
+    registered = Catalogue.load(FILES).agencies
+    assert registered[AgencyId("tax")].return_urls == frozenset()
+    assert "https://family-benefits.example/applications" in (
+        registered[AgencyId("family-benefits")].return_urls
+    )
+
+
+def test_an_agreement_on_law_asks_nobody() -> None:
+    letters = Catalogue.load(FILES).agreements[AgreementId("tax-correspondence")]
+    assert letters.asked_per_day == 0
+
+
+def texts(value: object, place: str = "") -> list[tuple[str, dict[str, str]]]:
+    """Return every text of a document, with the place where it stands."""
+    if isinstance(value, list):
+        return [text for n, one in enumerate(value) for text in texts(one, f"{place}/{n}")]
+    if not isinstance(value, dict):
+        return []
+    if "en" in value:
+        return [(place, value)]
+    return [text for name, one in value.items() for text in texts(one, f"{place}.{name}")]
+
+
+@pytest.mark.parametrize("path", sorted(path for path in FILES if path.startswith("catalogue/")))
+def test_every_text_is_there_in_english_french_and_arabic(path: str) -> None:
+    found = texts(read_yaml(path, FILES[path]).value)
+    assert found
+    for place, text in found:
+        assert set(text) == {"en", "fr", "ar"}, place
+        assert len(set(text.values())) == 3, place
+        assert any("\u0600" <= letter <= "\u06ff" for letter in text["ar"]), place
+
+
+def test_each_service_of_the_allowance_has_a_plain_fact_an_optional_one_and_a_question() -> None:
+    allowance = Catalogue.load(FILES).agreements[AgreementId("family-allowance")]
+    for fields in allowance.services.values():
+        assert any(agreed.transform is None for agreed in fields.values())
+        assert any(agreed.optional for agreed in fields.values())
+        assert any(agreed.transform is not None for agreed in fields.values())
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,12 @@ def test_a_service_is_described_without_where_its_source_is():
         "provider": "population",
         "title": {"en": "Residents"},
         "fields": [
-            {"field": pointer, "title": {"en": pointer}, "category": "identity"}
+            {
+                "field": pointer,
+                "title": {"en": pointer},
+                "category": "identity",
+                "about": "child" if pointer == parts.BORN else "subject",
+            }
             for pointer in parts.FIELDS
         ],
     }

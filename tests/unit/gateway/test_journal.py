@@ -112,7 +112,7 @@ def test_a_decision_that_is_outdated_or_not_durable_makes_no_warrant(journal, le
 
 def test_a_release_is_one_entry_and_its_receipt_says_where_it_stands(journal, ledger):
     docket = by_law(parts.docket())
-    receipt = journal.release(docket, decided(journal, docket), parts.SEALED)
+    receipt = journal.release(docket, decided(journal, docket), parts.SEALED, ())
     assert docket.stage is Stage.CLOSED
     entry = ledger.entries[1]
     assert entry.type is EntryType.EXCHANGE_RELEASE
@@ -131,9 +131,9 @@ def test_a_release_is_one_entry_and_its_receipt_says_where_it_stands(journal, le
 def test_a_release_that_its_effect_refuses_is_a_refusal_in_the_same_place(journal, ledger):
     docket = by_law(parts.docket())
     warrant = decided(journal, docket)
-    ledger.rows[block_key(parts.CONCERNED.ref)] = {"kind": "lock"}
+    ledger.rows[block_key(parts.CONCERNED.ref)] = {"kinds": "lock"}
     with pytest.raises(Refusal) as refusal:
-        journal.release(docket, warrant, parts.SEALED)
+        journal.release(docket, warrant, parts.SEALED, ())
     assert refusal.value.exact is Exact.SUBJECT_BLOCKED
     assert ledger.told() == [
         ("exchange.decision", None),
@@ -149,7 +149,7 @@ def test_a_release_under_consent_uses_the_warrants_consent(journal, ledger):
     docket = parts.docket()
     warrant = decided(journal, docket)
     with pytest.raises(Refusal) as refusal:
-        journal.release(docket, warrant, parts.SEALED)
+        journal.release(docket, warrant, parts.SEALED, ())
     assert refusal.value.exact is Exact.CONSENT_ABSENT
 
 
@@ -159,7 +159,7 @@ def test_a_release_that_is_not_durable_leaves_the_end_to_the_sweep(journal, ledg
     failure = Refusal(Reason.LEDGER_UNAVAILABLE, "")
     ledger.failures = [failure]
     with pytest.raises(Refusal):
-        journal.release(docket, warrant, parts.SEALED)
+        journal.release(docket, warrant, parts.SEALED, ())
     assert docket.stage is Stage.DECIDED
     asked = ledger.asked
     journal.refuse(docket, failure, None)
@@ -171,10 +171,10 @@ def test_a_release_that_is_outdated_can_be_tried_again(journal, ledger):
     warrant = decided(journal, docket)
     ledger.epoch = 4
     with pytest.raises(Outdated):
-        journal.release(docket, warrant, parts.SEALED)
+        journal.release(docket, warrant, parts.SEALED, ())
     assert docket.stage is Stage.DECIDED
     docket.caller = replace(docket.caller, epoch=4)
-    assert journal.release(docket, warrant, parts.SEALED).jws
+    assert journal.release(docket, warrant, parts.SEALED, ()).jws
 
 
 def test_a_refusal_before_the_decision_is_the_exchanges_only_entry(journal, ledger):

@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.minimise import MAX_ITEMS, minimise, segments
+from gateway.minimise import MAX_ITEMS, minimise
+from gateway.model import Transform, TransformKind
+from gateway.pointers import segments
 from kernel.clock import Micros
 from kernel.errors import Reason, Refusal
 from tests.unit.gateway import parts
@@ -13,7 +15,7 @@ from tests.unit.gateway import parts
 
 def cut(record, *fields, **service):
     warrant = parts.warrant(*fields, service=replace(parts.SERVICE, **service))
-    extract = minimise(record, warrant, parts.NOW)
+    extract = minimise(record, warrant, parts.NOW, parts.named)
     assert extract.exchange == "ex_1"
     return json.loads(extract.plaintext)
 
@@ -91,7 +93,7 @@ def test_a_number_is_never_taken_for_the_text_of_an_identifier():
         "/x", ask=replace(parts.ASK, subject=replace(parts.AMINA, value="1234566"))
     )
     with pytest.raises(Refusal, match=r"source\.bad_answer"):
-        minimise({"number": 1234566, "x": 1}, warrant, parts.NOW)
+        minimise({"number": 1234566, "x": 1}, warrant, parts.NOW, parts.named)
 
 
 def test_the_identifier_may_stand_deep_in_the_record():
@@ -125,7 +127,8 @@ def test_null_where_a_group_or_a_list_belongs_is_as_if_it_were_not_there():
 
 
 def test_every_item_of_a_list_is_cut_alike():
-    record = about(children=[{"birth_date": "a", "x": 1}, {"x": 2}, {"birth_date": None}])
+    named = {"number": parts.CHILD}
+    record = about(children=[{"birth_date": "a", **named}, {"x": 2}, {"birth_date": None}])
     assert cut(record, parts.BORN)["record"] == {
         "children": [{"birth_date": "a"}, {}, {"birth_date": None}]
     }
@@ -170,5 +173,89 @@ def test_a_refusal_repeats_nothing_of_the_record():
 
 
 def test_the_time_is_that_of_the_caller():
-    extract = minimise(parts.RECORD, parts.warrant(parts.FAMILY), Micros(0))
+    extract = minimise(parts.RECORD, parts.warrant(parts.FAMILY), Micros(0), parts.named)
     assert json.loads(extract.plaintext)["as_of"] == "1970-01-01T00:00:00.000000Z"
+
+
+def asked(record, on=parts.NOW, **transforms):
+    """Return the cut record where these members travel as answers: member names, underscored."""
+    pointers = {f"/{name.replace('__', '/*/')}": how for name, how in transforms.items()}
+    permit = replace(parts.permit(*pointers), transforms=pointers)
+    extract = minimise(about(**record), parts.warrant(permit=permit), on, parts.named)
+    return json.loads(extract.plaintext)["record"]
+
+
+EXISTS = Transform(TransformKind.EXISTS, {})
+YEAR = Transform(TransformKind.YEAR, {})
+UNDER = Transform(TransformKind.YES_NO, {"below": 100})
+ADULT = Transform(TransformKind.AT_LEAST_AGE, {"years": 18})
+MASKED = Transform(TransformKind.MASK, {"keep": 4})
+CANARY = "SAMPLE-0000012345"
+
+
+def test_an_answer_stands_where_the_fact_stood():
+    record = {"income": 70, "born": "2001-02-03", "account": CANARY, "phone": "1"}
+    assert asked(record, income=UNDER, born=YEAR, account=MASKED, phone=EXISTS) == {
+        "income": True,
+        "born": 2001,
+        "account": "****2345",
+        "phone": True,
+    }
+
+
+def test_each_item_of_a_list_is_answered_by_itself():
+    record = {"children": [{"born": "2001-02-03", "school": "x"}, {"born": "2020-02-03"}, {}]}
+    assert asked(record, children__born=ADULT, children__school=EXISTS) == {
+        "children": [
+            {"born": True, "school": True},
+            {"born": False, "school": False},
+            {"school": False},
+        ]
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        ({}, {"children": [], "phone": False}),
+        ({"phone": None, "children": None}, {"children": [], "phone": False}),
+        ({"phone": "", "children": [None, {}]}, {"children": [{"school": False}], "phone": False}),
+    ],
+)
+def test_whether_it_exists_is_told_also_where_the_source_has_nothing(record, told):
+    assert asked(record, phone=EXISTS, children__school=EXISTS) == told
+
+
+def test_that_a_group_is_not_there_is_told_of_each_question_about_it():
+    warrant = parts.warrant(
+        permit=replace(parts.permit("/a/b/c", "/a/d"), transforms={"/a/b/c": EXISTS})
+    )
+    extract = minimise(about(), warrant, parts.NOW, parts.named)
+    assert json.loads(extract.plaintext)["record"] == {"a": {"b": {"c": False}}}
+
+
+@pytest.mark.parametrize("how", [YEAR, UNDER, ADULT, MASKED])
+def test_what_the_source_does_not_have_is_left_out_unless_that_was_the_question(how):
+    assert asked({}, x=how) == {}
+    assert asked({"x": None}, x=how) == {}
+
+
+@pytest.mark.parametrize("how", [YEAR, UNDER, ADULT, MASKED, EXISTS])
+@pytest.mark.parametrize("value", [{"a": CANARY}, [CANARY], {}, []])
+def test_a_question_is_put_to_one_plain_value_only(how, value):
+    with pytest.raises(Refusal, match=r"source\.bad_answer") as refusal:
+        asked({"x": value}, x=how)
+    assert CANARY not in refusal.value.detail
+
+
+@pytest.mark.parametrize("how", [YEAR, UNDER, ADULT])
+def test_a_question_without_an_answer_refuses_the_whole_and_not_the_one_field(how):
+    with pytest.raises(Refusal, match=r"source\.bad_answer") as refusal:
+        asked({"x": CANARY, "y": "2001-02-03"}, x=how, y=YEAR)
+    assert CANARY not in refusal.value.detail
+
+
+def test_an_age_is_that_of_the_moment_in_utc():
+    last = Micros(1_795_305_600_000_000 - 1)
+    assert asked({"born": "2008-11-22"}, last, born=ADULT) == {"born": False}
+    assert asked({"born": "2008-11-22"}, Micros(last + 1), born=ADULT) == {"born": True}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.decision import canonical_decision, read_decision, read_input
-from gateway.model import Ask, Basis, Decision, Obligation
+from gateway.model import Agreed, Ask, Basis, Decision, Obligation, Transform, TransformKind
 from gateway.pdp import PRECEDENCE, DecisionPoint, Facts, question
 from gateway.policy.cases import Found
 from kernel.clock import Micros
@@ -202,6 +202,38 @@ def test_an_answer_that_nobody_understands_is_no_answer(decision: Decision) -> N
     assert refused.reason is Reason.POLICY_UNAVAILABLE
 
 
+INCOME = CATALOGUE.services[ServiceId("tax/income")]
+YEAR, TOTAL = Pointer("/income/year"), Pointer("/income/total")
+ANSWERED = (*DONE, Obligation("transform"))
+
+
+def of_income(*fields: Pointer) -> Facts:
+    granted = Found("given", ConsentId("cr_1"), frozenset((INCOME.id, field) for field in fields))
+    return facts(*fields, service=INCOME, finding=granted)
+
+
+def test_a_permit_carries_the_agreed_transforms_of_the_released_fields_and_no_other() -> None:
+    decision = yes(YEAR, TOTAL, obligations=ANSWERED)
+    permit = DecisionPoint(Answering(decision), REVISION).decide(question(of_income(YEAR, TOTAL)))
+    agreed = ALLOWANCE.services[INCOME.id][TOTAL].transform
+    assert agreed == Transform(TransformKind.YES_NO, {"below": 60000})
+    assert permit.transforms == {TOTAL: agreed}
+    plain = DecisionPoint(Answering(yes(YEAR)), REVISION).decide(question(of_income(YEAR, TOTAL)))
+    assert (plain.fields, plain.transforms) == ({YEAR}, {})
+
+
+def test_rules_that_release_a_fact_without_obliging_to_its_answer_are_no_answer() -> None:
+    refused = refusal(of_income(YEAR, TOTAL), yes(YEAR, TOTAL))
+    assert refused.reason is Reason.POLICY_UNAVAILABLE
+
+
+def test_the_input_says_which_agreed_facts_travel_as_which_kind_of_answer() -> None:
+    stated = json.loads(question(of_income(YEAR)).input)["agreement"]
+    assert stated["transforms"] == {TOTAL: "yes_no"}
+    assert stated["required"] == {YEAR: True}
+    assert stated["optional"] == {TOTAL: True}
+
+
 POINTERS = st.sampled_from([FAMILY, GIVEN, POSTCODE, PHONE, Pointer("/children/*/birth_date")])
 
 
@@ -209,7 +241,7 @@ POINTERS = st.sampled_from([FAMILY, GIVEN, POSTCODE, PHONE, Pointer("/children/*
     asked=st.lists(POINTERS, min_size=1, unique=True),
     granted=st.lists(POINTERS, unique=True),
     allowed=st.lists(POINTERS, unique=True),
-    agreed=st.dictionaries(POINTERS, st.booleans()),
+    agreed=st.dictionaries(POINTERS, st.builds(Agreed, st.booleans())),
     basis=st.sampled_from(Basis),
     state=st.sampled_from(["given", "renewed", "withdrawn", "absent"]),
 )
@@ -217,7 +249,7 @@ def test_a_permit_is_never_wider_than_asked_agreed_granted_and_allowed(
     asked: list[Pointer],
     granted: list[Pointer],
     allowed: list[Pointer],
-    agreed: dict[Pointer, bool],
+    agreed: dict[Pointer, Agreed],
     basis: Basis,
     state: str,
 ) -> None:
@@ -225,7 +257,9 @@ def test_a_permit_is_never_wider_than_asked_agreed_granted_and_allowed(
     law = CATALOGUE.authority_of(LETTERS)
     stated = facts(*asked, granted=tuple(granted), state=state, agreement=agreement, authority=law)
     try:
-        permit = DecisionPoint(Answering(yes(*allowed)), REVISION).decide(question(stated))
+        permit = DecisionPoint(Answering(yes(*allowed, obligations=ANSWERED)), REVISION).decide(
+            question(stated)
+        )
     except Refusal:
         return
     by_basis = set(granted)
@@ -235,7 +269,7 @@ def test_a_permit_is_never_wider_than_asked_agreed_granted_and_allowed(
         assert state in {"given", "renewed"}
     assert permit.fields
     assert permit.fields <= set(asked) & set(agreed) & by_basis & set(allowed)
-    assert {p for p in asked if not agreed.get(p, False)} <= permit.fields
+    assert {p for p in asked if not (p in agreed and agreed[p].optional)} <= permit.fields
     assert set(permit.withheld) == set(asked) - permit.fields
 
 

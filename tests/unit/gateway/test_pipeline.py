@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gateway.model import Agreed
 from gateway.pipeline import Pipeline
 from identity.model import Scope
 from kernel.errors import Exact, Outdated, Reason, Refusal, about_the_person
@@ -18,6 +19,7 @@ STEPS = [
     "decide",
     "write decision",
     "fetch",
+    "in force",
     "seal",
     "write release",
 ]
@@ -54,8 +56,9 @@ class House:
         return {parts.SERVICE.id: parts.SERVICE}
 
     def subject(self, subject):
-        self.at("person")
-        return subject
+        if subject == parts.AMINA:
+            self.at("person")
+        return parts.named(subject)
 
     def decide(self, docket, found, at):
         self.at("decide")
@@ -298,9 +301,43 @@ def change_rules_while_fetching(house, **changes):
 def test_rules_that_changed_before_the_release_are_asked_again(house):
     change_rules_while_fetching(house)
     assert run(house).exchange == "ex_1"
+    again = ["in force", "refresh", "in force", "seal", "in force", "person", "consent", "decide"]
+    assert house.steps[-9:] == [*again, "write release"]
+    assert house.ledger.entries[1].epoch == 4
+
+
+def test_rules_that_changed_while_the_answer_was_sealed_are_asked_again(house):
+    sealing = house.seal
+
+    def seal(extract, to):
+        house.ledger.epoch += 1
+        return sealing(extract, to)
+
+    house.seal = seal
+    assert run(house).exchange == "ex_1"
     again = ["write release", "refresh", "in force", "person", "consent", "decide"]
     assert house.steps[-7:] == [*again, "write release"]
     assert house.ledger.entries[1].epoch == 4
+
+
+def test_the_release_concerns_the_others_whose_facts_leave_and_the_decision_does_not(house):
+    house.permits = [parts.permit(parts.BORN, consent=None)]
+    house.agreement = replace(
+        parts.BY_LAW, services={parts.SERVICE.id: {parts.BORN: Agreed(optional=False)}}
+    )
+    run(house, parts.posted({**parts.BODY, "fields": [parts.BORN]}))
+    decision, release = house.ledger.entries
+    assert [one.subject for one in decision.concerned] == [parts.AMINA]
+    assert [one.subject.value for one in release.concerned] == [parts.NUMBER, parts.CHILD]
+    assert house.sealed["record"] == {"children": [{"birth_date": "2026-03-01"}]}
+
+
+@pytest.mark.parametrize("number", [None, 7654320, "RN-7654321", "nobody", ""])
+def test_a_source_that_names_a_child_in_no_proper_way_is_not_believed(house, number):
+    house.permits = [parts.permit(parts.BORN, consent=None)]
+    house.record = {**parts.RECORD, "children": [{"number": number, "birth_date": "2026-03-01"}]}
+    assert refused(house).reason is Reason.SOURCE_BAD_ANSWER
+    assert house.ledger.told()[-1] == ("exchange.refusal", "source.bad_answer")
 
 
 @pytest.mark.parametrize(

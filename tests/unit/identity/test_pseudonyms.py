@@ -50,3 +50,17 @@ def test_bytes_that_hold_no_identifier_are_not_ours() -> None:
     nonce = bytes(12)
     with pytest.raises(NotOurs):
         one.open(nonce + one._cipher.encrypt(nonce, b'{"scheme":7}', ref.encode()), ref)
+
+
+def test_a_sealed_text_opens_for_its_person_alone_and_is_no_identifier() -> None:
+    one = pseudonyms()
+    ref = one.ref(AMINA)
+    sealed = one.seal_text("case 7, Amina", ref)
+    assert one.open_text(sealed, ref) == "case 7, Amina"
+    assert b"Amina" not in sealed
+    with pytest.raises(NotOurs):
+        one.open_text(sealed, SubjectRef("0" * 32))
+    with pytest.raises(NotOurs):
+        one.open(sealed, ref)
+    with pytest.raises(NotOurs):
+        one.open_text(one.seal(AMINA), ref)

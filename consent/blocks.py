@@ -1,0 +1,55 @@
+"""Blocks: what stands before everything about a person, whatever consent or law would allow."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from consent.model import Means, Person, Stale
+from consent.rows import actor, block_key
+from kernel.effect import Effect, Moment, Rows, Value, Write
+from kernel.entry import Concerned, Entry, EntryType
+
+
+class BlockKind(StrEnum):
+    """Why nothing about a person may leave; the person sets and lifts only their own lock."""
+
+    SELF = "self"
+    PROTECTED = "protected"
+    COURT = "court"
+    RESTRICTED = "restricted"
+
+
+def kinds(row: Mapping[str, Value] | None) -> frozenset[str]:
+    """Return the kinds that a row of `block` holds in force."""
+    return frozenset(str(row["kinds"]).split()) if row is not None else frozenset()
+
+
+def blocking(person: Person, kind: BlockKind, means: Means, *, lift: bool) -> tuple[Entry, Effect]:
+    """Return what the ledger is to write to set or lift one kind; the others stay as they are.
+
+    The effect raises `Stale` where that is done already.
+    """
+    key = block_key(person.ref)
+
+    def apply(rows: Rows, moment: Moment) -> Sequence[Write]:
+        held = kinds(rows[key])
+        if (kind in held) is not lift:
+            raise Stale
+        after = held - {kind.value} if lift else held | {kind.value}
+        row: dict[str, Value] = {
+            "subject_ref": person.ref,
+            "kinds": " ".join(sorted(after)),
+            "since": moment.time,
+        }
+        return (Write(key, row),)
+
+    entry = Entry(
+        type=EntryType.BLOCK_LIFTED if lift else EntryType.BLOCK_SET,
+        header={},
+        disclosures={
+            "actor": actor(means),
+            "request": {"kind": kind.value},
+        },
+        concerned=(Concerned(person.ref, person.subject),),
+        restricts=not lift,
+    )
+    return entry, Effect((key,), apply)

@@ -1,0 +1,1 @@
+"""Pages of consent: what a person sees in a browser; plain HTML, no script."""

@@ -1,0 +1,98 @@
+"""Tour: every page that links lead to, found as a visitor finds them and named by its route."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urljoin, urlsplit
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+
+from gateway.routes import PEOPLE, ROUTES, Route
+from tests.person import Page, Someone
+
+PAGE_ROUTES = [one for one in ROUTES if one.audience in PEOPLE]
+NOT_VISITED = {"/login", "/officer/login", "/login/callback", "/officer/login/callback"}
+"""Where a visit would change who is signed in."""
+STEPS = 400
+PAGED = {"before", "to", "lang", "v"}
+"""Parameters that lead to more of the same."""
+
+_URLS = Map(
+    [
+        Rule(one.rule, endpoint=one.rule, methods=[one.method])
+        for one in ROUTES
+        if one.method == "GET"
+    ],
+    merge_slashes=False,
+).bind("")
+
+
+@dataclass(frozen=True, order=True)
+class Stop:
+    """One page as the table of routes names it, with the parameters that make it another."""
+
+    rule: str
+    parameters: tuple[str, ...] = ()
+
+
+def stop_of(path: str) -> Stop | None:
+    """Return what page an address is, or None where nothing is served."""
+    parts = urlsplit(path)
+    try:
+        rule, _ = _URLS.match(parts.path, method="GET")
+    except HTTPException:
+        return None
+    asked = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)} - PAGED)
+    return Stop(rule, tuple(asked))
+
+
+@dataclass
+class Tour:
+    """The pages of one visitor: an address for each, and what was wrong on the way."""
+
+    paths: dict[Stop, str] = field(default_factory=dict)
+    posts: dict[str, str] = field(default_factory=dict)
+    """The addresses that forms are sent to, and the page that each form stands on."""
+    broken: list[str] = field(default_factory=list)
+
+    def rules(self) -> set[str]:
+        """Return the rules of all pages found."""
+        return {one.rule for one in self.paths}
+
+
+def walk(visitor: Someone, starts: Iterable[str]) -> Tour:
+    """Open every page that can be reached by links, each kind once."""
+    tour, waiting = Tour(), list(starts)
+    for _ in range(STEPS):
+        if not waiting:
+            return tour
+        path = waiting.pop(0)
+        stop = stop_of(path)
+        if stop is None:
+            tour.broken.append(f"{path} is no address of ours")
+        elif stop not in tour.paths and stop.rule not in NOT_VISITED:
+            tour.paths[stop] = path
+            page = visitor.get(path)
+            waiting += _further(tour, visitor, path, page)
+    raise AssertionError(f"more than {STEPS} pages, the next {waiting[:3]}")
+
+
+def _further(tour: Tour, visitor: Someone, path: str, page: Page) -> list[str]:
+    if page.status == 303:
+        return [page.header("location")]
+    if page.status != 200:
+        tour.broken.append(f"{path} answers {page.status}")
+        return []
+    if not page.header("content-type").startswith("text/html"):
+        return []
+    for form in page.forms:
+        if form.method == "post":
+            tour.posts.setdefault(urlsplit(urljoin(page.url, form.action)).path, path)
+    found = [urljoin(page.url, one) for one in (*page.links, *page.parsed.assets)]
+    ours = [urlsplit(one) for one in found if one.startswith(visitor.gateway)]
+    return [one._replace(scheme="", netloc="", fragment="").geturl() for one in ours]
+
+
+def routes_for(*audiences: str, method: str = "GET") -> list[Route]:
+    """Return the routes of an audience."""
+    return [one for one in PAGE_ROUTES if one.audience in audiences and one.method == method]

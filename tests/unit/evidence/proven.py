@@ -1,0 +1,33 @@
+"""Evidence of real entries, from a real ledger, for tests that try to change it."""
+
+import json
+from pathlib import Path
+
+from audit import person
+from audit.evidence import evidence
+from kernel.entry import EntryType
+from tests.contract import ledger_stage as stage
+
+ME = stage.person(1)
+
+
+def made(directory: Path) -> list[bytes]:
+    """Return the evidence files of a person's four entries in a log of some more."""
+    site = stage.Stage(directory)
+    with site.open() as log:
+        log.ledger.append(stage.consent(EntryType.CONSENT_GIVEN, "co_1", ME))
+        log.ledger.append(stage.decision("ex_0", stage.person(2)))
+        log.ledger.append(stage.decision("ex_1", ME))
+        log.ledger.append(stage.release("ex_1", ME))
+        log.ledger.append(stage.refusal("ex_2", ME, stage.person(2)))
+        for n in range(20):
+            log.ledger.append(stage.refusal(f"ex_more_{n}", stage.person(3)))
+        connection, root = log.database.read(), site.keys.root
+        shown = [person.one(connection, root, ME.ref, number) for number in range(1, 5)]
+        return [evidence(one, log.ledger.proof(one.index), site.keys.signer.vkey) for one in shown]
+
+
+def changed(file: bytes, **members: object) -> bytes:
+    """Return the file with members changed, and without those that are `...`."""
+    document = json.loads(file) | members
+    return json.dumps({k: v for k, v in document.items() if v is not ...}).encode()
