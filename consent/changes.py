@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from consent.model import Act, Happened, Kind, Record, Stale, State
+from consent.model import Act, Choice, Happened, Kind, Record, Stale, State
 from consent.notices import notice_key, noticed
 from consent.requests import (
     DAY,
@@ -104,8 +104,8 @@ def _made(step: Step, waiting: Row | None, at: Micros) -> Record:
     act, base = step.act, step.base
     record = replace(base, state=step.state, epoch=base.epoch + 1, since=base.since or at)
     match act.kind:
-        case Kind.GIVE:
-            return _given(record, act, at)
+        case Kind.GIVE if act.choice:
+            return _given(record, act, act.choice, at)
         case Kind.NARROW if act.choice:
             return _pinned(replace(record, granted=act.choice.granted), act)
         case Kind.REQUEST if step.state is State.REQUESTED:
@@ -118,10 +118,8 @@ def _made(step: Step, waiting: Row | None, at: Micros) -> Record:
     return record
 
 
-def _given(record: Record, act: Act, at: Micros) -> Record:
-    choice, notice = act.choice, act.notice
-    if choice is None:
-        raise ValueError("to give is to choose")
+def _given(record: Record, act: Act, choice: Choice, at: Micros) -> Record:
+    notice = act.notice
     return replace(
         record,
         revision=act.terms.revision,

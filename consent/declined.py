@@ -11,6 +11,14 @@ class Declined(Refusal):
         super().__init__(Reason.POLICY_DENIED, why)
 
 
+class Overtaken(Declined):
+    """Another answer came in between: the person spoke about a record that is no longer so."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("Another answer came first.")
+
+
 class Stale(Refusal):
     """The record changed between reading and writing; reading again settles it."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consent.declined import Declined, Stale
+from consent.declined import Declined, Overtaken, Stale
 from consent.states import FindingState, Kind, RequestState, Standing, State
 from kernel.clock import Micros
 from kernel.names import (
@@ -36,6 +36,7 @@ __all__ = [
     "Kind",
     "Means",
     "Notice",
+    "Overtaken",
     "Person",
     "Record",
     "RequestState",
@@ -147,6 +148,8 @@ class Act:
     asked: "Asked | None" = None
     epoch: int | None = None
     """The control epoch under which the terms were read: the entry's own (`kernel.entry.Entry`)."""
+    after: tuple[ConsentId, int] | None = None
+    """The record and its epoch as the person saw them; once it moved on, the act is `Overtaken`."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

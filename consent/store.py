@@ -2,7 +2,7 @@
 
 from consent.acts import Fresh, written
 from consent.blocks import BlockKind, blocking
-from consent.model import Acknowledgement, Act, Declined, Means, Person, Stale
+from consent.model import Acknowledgement, Act, Declined, Means, Overtaken, Person, Stale
 from consent.reading import Reading
 from kernel.chance import Chance
 from kernel.clock import Clock, Micros
@@ -41,6 +41,9 @@ class ConsentStore(Reading):
             ConsentId(self._chance.identifier("co")), ReceiptId(self._chance.identifier("rc"))
         )
         seen = self._seen(act.person.ref, act.terms.agreement)
+        held = seen.record
+        if act.after is not None and (held is None or (held.id, held.epoch) != act.after):
+            raise Overtaken
         entry, effect = written(act, seen, fresh)
         logged = self._ledger.append(entry, effect)
         done = self.receipt(fresh.receipt)

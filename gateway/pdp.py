@@ -164,7 +164,7 @@ def _transforms(facts: Facts, fields: frozenset[Pointer]) -> Mapping[Pointer, Tr
 def _released(question: Question, decision: Decision) -> frozenset[Pointer]:
     facts = question.facts
     asked, agreed = frozenset(facts.ask.fields), facts.agreed
-    released = asked & agreed.keys() & question.granted & frozenset(decision.fields)
+    released = asked.intersection(agreed) & question.granted & frozenset(decision.fields)
     required = {field for field in asked if field not in agreed or not agreed[field].optional}
     if not released or not required <= released:
         raise _refusal(

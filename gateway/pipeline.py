@@ -6,7 +6,7 @@
  4 decide         what the policies say to these facts and no others     -> Permit
  5 write down     durable, before the source is asked                    -> Warrant
  6 fetch          only the warrant's fields are asked for                -> record
- 7 minimise       cut down again, whatever the source sent, and answered -> Extract
+ 7 minimise       and cut down again, whatever the source sent           -> Extract
  8 seal           for the caller's key alone                             -> Sealed
  9 write down     durable, consent checked again in the same transaction -> Receipt
 10 release

@@ -22,6 +22,7 @@ from identity.oidc_token import IdTokens, Tokens
 from kernel.canonical import Json, canonical
 from kernel.chance import Chance
 from kernel.clock import SECOND, Clock
+from kernel.errors import Refusal
 
 ASSERTION_LIFE = 60
 _MAX_CODE = 1024
@@ -67,11 +68,16 @@ class Login:
 
     def finish(self, query: Mapping[str, str], cookie: str) -> Finished:
         """Return who came back with this query and this cookie, or raise `Refusal`."""
-        attempt = self.attempts.claim(query.get("state", ""), cookie)
-        metadata = self.provider.metadata()
-        self._check_answer(query, metadata)
-        tokens = self._redeem(metadata, query["code"], attempt)
-        return Finished(self.tokens.check(tokens, attempt), attempt.to)
+        attempt = self.attempts.open(query.get("state", ""), cookie)
+        try:
+            self.attempts.claim(attempt)
+            metadata = self.provider.metadata()
+            self._check_answer(query, metadata)
+            tokens = self._redeem(metadata, query["code"], attempt)
+            return Finished(self.tokens.check(tokens, attempt), attempt.to)
+        except Refusal as refusal:
+            refusal.back = attempt.to
+            raise
 
     def farewell(self) -> str:
         """Return the address at which the provider ends its own session too, where it has one

@@ -21,7 +21,7 @@ from kernel.canonical import Json
 from kernel.clock import SECOND, Clock
 from kernel.errors import Reason, Refusal
 
-CSRF_FIELD = "csrf"
+CSRF_FIELD = "token"
 """The form member that carries a session's token."""
 _MAX_QUERY = 4096
 _MAX_FIELDS = 16

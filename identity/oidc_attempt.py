@@ -65,22 +65,17 @@ class Attempts:
         name = cookie_name(attempt.state).encode()
         return base64url.encode(nonce + self._cipher.encrypt(nonce, canonical(content), name))
 
-    def claim(self, state: str, cookie: str) -> Attempt:
-        """Return the attempt of this state to the first who comes back with it in time, or raise
-        `Refusal`: another browser, too late, or a second time."""
-        attempt = self._open(state, cookie)
+    def claim(self, attempt: Attempt) -> None:
+        """Return to the first who comes back in time, or raise `Refusal`: too late, or again."""
         until = attempt.made_at + LIFE
+        audience = f"signin {self._realm.value}"
         if self._clock.now() // SECOND >= until or not self._replay.claim(
-            f"signin {self._realm.value}",
-            "state",
-            state,
-            attempt.made_at,
-            until + AHEAD + TOLERANCE,
+            audience, "state", attempt.state, attempt.made_at, until + AHEAD + TOLERANCE
         ):
             raise failed(_EXPIRED)
-        return attempt
 
-    def _open(self, state: str, cookie: str) -> Attempt:
+    def open(self, state: str, cookie: str) -> Attempt:
+        """Return what the browser that left keeps for this state, or raise `Refusal`."""
         try:
             sealed = base64url.decode(cookie[:_MAX_COOKIE])
             nonce, ciphertext = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]

@@ -70,6 +70,8 @@ class Refusal(Exception):
         self.exchange: ExchangeId | None = None
         self.retry_after: int | None = None
         """Seconds after which asking again may help (RFC 9110 §10.2.3), where that is known."""
+        self.back: str | None = None
+        """The page of ours where the person was, as far as that is known."""
 
 
 def about_the_person(exact: Exact) -> Refusal:

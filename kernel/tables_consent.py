@@ -25,6 +25,7 @@ consent = Table(
     Column("notice", Text, nullable=True),
     Column("language", Text, nullable=True),
 )
+Index("consent_person", consent.c.subject_ref, consent.c.since)
 
 consent_slot = Table(
     "consent_slot",

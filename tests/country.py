@@ -77,6 +77,14 @@ class RunningCountry:
         assert given.returncode == 0, given.stderr
         return resident
 
+    def with_children(self, least: int, most: int) -> Resident:
+        """Return somebody who consented just now and has so many children."""
+        while not least <= len((resident := self.resident()).children) <= most:
+            continue
+        given = self.consents("give", resident)
+        assert given.returncode == 0, given.stderr
+        return resident
+
     def agency(self, name: str = "family-benefits") -> Agency:
         """Return an agency's system with its own keys; it speaks raw HTTP."""
         known = self.agencies[name]

@@ -24,13 +24,14 @@ ANSWER = "The office made a mistake. It has deleted what it received."
 
 @dataclass
 class Settled:
-    """Four browsers: of a resident with a history, of one who is asked just now, of one who has
-    nothing, and of an officer."""
+    """Browsers: of a resident with a history, of one who is asked just now, of one who stopped,
+    of one who has nothing, and of an officer."""
 
     country: RunningCountry
     signin: str
     resident: Someone
     asked: Someone
+    stopped: Someone
     other: Someone
     officer: Someone
     number: str
@@ -40,9 +41,20 @@ class Settled:
     def visitors(self) -> Iterator[tuple[str, Someone, list[str]]]:
         """Yield each kind of visitor, with the addresses that they come by."""
         yield "nobody", Someone(self.country.gateway), ["/", "/verify"]
-        yield "resident", self.resident, ["/home", f"/requests/{self.ids['request']}"]
+        again = f"/consents/{self.ids['consent']}/renew/check/all"
+        yield "resident", self.resident, ["/home", f"/requests/{self.ids['request']}", again]
         yield "asked", self.asked, [f"/requests/{self.ids['open']}/check/0.1.3-once", "/home"]
+        yield (
+            "stopped",
+            self.stopped,
+            [f"/consents/{self.ids['stopped']}/stop", "/consents?show=all"],
+        )
         yield "officer", self.officer, ["/officer"]
+
+    @property
+    def consent_path(self) -> str:
+        """Return the page of the resident's consent."""
+        return self.address("/consents/<consent>")
 
     def browser(self, who: str) -> Someone:
         """Return a visitor's browser."""
@@ -58,10 +70,18 @@ class Settled:
         urls = Map([Rule(rule, endpoint="here")], merge_slashes=False).bind("")
         return urls.build("here", {**self.ids, **others}, append_unknown=False)
 
+    def where(self, rule: str, *, officer: bool = False) -> tuple[Someone, str]:
+        """Return somebody whose page has the form of a rule, and the form's address."""
+        if officer:
+            return self.officer, self.address(rule, case=self.ids["waiting"])
+        if rule.startswith("/requests/"):
+            return self.asked, self.address(rule, request=self.ids["open"])
+        return self.resident, self.address(rule)
+
     def unknown(self, rule: str) -> str:
         """Return an address of the same shape that is nobody's."""
         changed = {name: value[:-4] + "zzzz" for name, value in self.ids.items()}
-        return self.address(rule, **changed, number="999999999", choice="all")
+        return self.address(rule, **changed | {"number": "999999999", "choice": "all"})
 
     def token(self, browser: Someone) -> str:
         """Return the token against forgery of a browser's session."""
@@ -76,9 +96,11 @@ class Settled:
 def settled(country: RunningCountry, resident: Resident | None = None) -> Settled:
     """Have residents and an officer do everything once, through the real server."""
     resident = resident or country.consenting()
-    asked, other = country.resident(), country.resident()
+    asked, stopped, other = (country.resident() for _ in range(3))
     agency = country.agency()
-    browsers = {one.number: signed_in(country, one.number) for one in (resident, asked, other)}
+    browsers = {
+        one.number: signed_in(country, one.number) for one in (resident, asked, stopped, other)
+    }
     officer = Someone(country.gateway)
     assert officer.sign_in(OFFICER, realm="/officer").status == 200
     own = browsers[resident.number]
@@ -86,12 +108,14 @@ def settled(country: RunningCountry, resident: Resident | None = None) -> Settle
     ids = {"open": asked_for(agency, asked.number)}
     ids |= given(agency, resident.number, own)
     ids |= complained(own)
+    ids |= {"stopped": gave_and_stopped(agency, stopped.number, browsers[stopped.number])}
     answered(officer, ids["case"])
     return Settled(
         country=country,
         signin=urlsplit(country.document["signin"]).geturl(),
         resident=own,
         asked=browsers[asked.number],
+        stopped=browsers[stopped.number],
         other=browsers[other.number],
         officer=officer,
         number=resident.number,
@@ -152,6 +176,15 @@ def given(agency: Agency, number: str, browser: Someone) -> dict[str, str]:
     return {"request": request, "receipt": receipt, "consent": consent, "choice": "all"}
 
 
+def gave_and_stopped(agency: Agency, number: str, browser: Someone) -> str:
+    """Have somebody say yes, and stop it; return the consent's id."""
+    consent = given(agency, number, browser)["consent"]
+    page = browser.visit(f"/consents/{consent}/stop")
+    page = browser.submit(page, page.form("/stop"))
+    assert page.path == f"/consents/{consent}/stopped", page.url
+    return consent
+
+
 def named(page: Page, prefix: str) -> str:
     """Return the id in the first link that begins so."""
     found = next(one for one in page.links if one.startswith(prefix))
@@ -167,7 +200,9 @@ def complained(browser: Someone) -> dict[str, str]:
     page = browser.visit(f"/required-by-law/{agreement}/object")
     objection = browser.submit(page, page.form("/object"), ("text", OBJECTION))
     assert (case.status, objection.status) == (200, 200)
-    return {"case": case.path.rpartition("/")[2], "number": number, "agreement": agreement}
+    waiting = objection.path.rpartition("/")[2]
+    ids = {"case": case.path.rpartition("/")[2], "waiting": waiting}
+    return ids | {"number": number, "agreement": agreement}
 
 
 def answered(officer: Someone, case: str) -> None:

@@ -13,7 +13,7 @@ from tests.person import Page, Someone
 PAGE_ROUTES = [one for one in ROUTES if one.audience in PEOPLE]
 NOT_VISITED = {"/login", "/officer/login", "/login/callback", "/officer/login/callback"}
 """Where a visit would change who is signed in."""
-STEPS = 400
+MOST = 100
 PAGED = {"before", "to", "lang", "v"}
 """Parameters that lead to more of the same."""
 
@@ -54,6 +54,8 @@ class Tour:
     posts: dict[str, str] = field(default_factory=dict)
     """The addresses that forms are sent to, and the page that each form stands on."""
     broken: list[str] = field(default_factory=list)
+    files: set[Stop] = field(default_factory=set)
+    """Addresses that answer with a file, or send the reader on."""
 
     def rules(self) -> set[str]:
         """Return the rules of all pages found."""
@@ -63,9 +65,7 @@ class Tour:
 def walk(visitor: Someone, starts: Iterable[str]) -> Tour:
     """Open every page that can be reached by links, each kind once."""
     tour, waiting = Tour(), list(starts)
-    for _ in range(STEPS):
-        if not waiting:
-            return tour
+    while waiting:
         path = waiting.pop(0)
         stop = stop_of(path)
         if stop is None:
@@ -73,8 +73,11 @@ def walk(visitor: Someone, starts: Iterable[str]) -> Tour:
         elif stop not in tour.paths and stop.rule not in NOT_VISITED:
             tour.paths[stop] = path
             page = visitor.get(path)
+            if page.status == 303 or not page.header("content-type").startswith("text/html"):
+                tour.files.add(stop)
             waiting += _further(tour, visitor, path, page)
-    raise AssertionError(f"more than {STEPS} pages, the next {waiting[:3]}")
+        assert len(tour.paths) < MOST, f"more than {MOST} kinds of pages"
+    return tour
 
 
 def _further(tour: Tour, visitor: Someone, path: str, page: Page) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from consent.model import Acknowledgement, Act, Declined, Kind
+from consent.model import Acknowledgement, Act, Declined, Kind, Overtaken
 from consent.pages.facts import EVERYTHING, Picked, Span, by_office, lacking, picked
 from consent.pages.frame import Visit
 from consent.pages.matter import Matter
@@ -50,16 +50,21 @@ class Deciding:
         self._must_wait(visit, matter)
         return self._checking(visit, matter, code, changed=False)
 
-    def confirmed(self, visit: Visit, matter: Matter, code: str) -> Acknowledgement | Response:
+    def confirmed(
+        self, visit: Visit, matter: Matter, code: str
+    ) -> Acknowledgement | Response | None:
         """Say yes to what the reader checked; or sign them in once more first, or show the page
-        again where it says something else by now."""
+        again where it says something else by now. None: another answer came first."""
         seen = visit.form.take("notice").one("notice")
         choice = self._picked(matter, code)
         if not visit.allows(matter.offer.level):
             return visit.sign_in(matter.offer.level, f"{matter.base}/check/{code}")
         if seen != matter.offer.notice.digest:
             return self._checking(visit, matter, code, changed=True)
-        return self.carry_out(matter.act(Kind.GIVE, visit, choice))
+        try:
+            return self.carry_out(matter.act(Kind.GIVE, visit, choice))
+        except Overtaken:  # the same form was sent twice, or the answer was given elsewhere
+            return None
 
     def said(self, visit: Visit, matter: Matter, kind: Kind) -> None:
         """Say no, or later; once is enough."""

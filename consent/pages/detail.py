@@ -132,14 +132,12 @@ def _fields(seen: Seen) -> Iterator[tuple[ServiceId, Pointer, How]]:
         return
     service = ServiceId(seen.text("service") or seen.said("request", "service") or "")
     told = frozenset(seen.listed("response", "fields"))
-    answers = seen.part("response").get("answers")
-    kinds = answers if isinstance(answers, Mapping) else {}
     for field in seen.listed("request", "fields"):
         if seen.type is EntryType.EXCHANGE_REFUSAL:
             how = How.ASKED
         elif field not in told:
             how = How.WITHHELD
-        elif field in kinds:
+        elif field in seen.answers:
             how = How.ANSWERED
         else:
             how = How.ALLOWED if seen.type is EntryType.EXCHANGE_DECISION else How.TOLD

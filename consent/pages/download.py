@@ -35,6 +35,7 @@ class Download:
 
     def download_all(self, visit: Visit) -> Response:
         """POST /download: write down that the person takes it, then send it piece by piece."""
+        visit.form.take()
         person = visit.person
         self.ledger.append(
             Entry(

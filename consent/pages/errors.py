@@ -15,8 +15,7 @@ class ErrorWords:
     next: str
 
 
-_NOTHING_HERE = frozenset({Reason.REQUEST_NOT_FOUND})
-_CANNOT_BE_READ = frozenset(
+_UNREADABLE = frozenset(
     {
         Reason.REQUEST_MALFORMED,
         Reason.REQUEST_TOO_LARGE,
@@ -36,32 +35,36 @@ def words_for(reason: Reason, *, too_old: bool) -> ErrorWords:
             _("This page was open for too long"),
             _("Nothing was changed. Open the page again and send it once more."),
         )
-    if reason in _NOTHING_HERE:
-        return ErrorWords(
-            _("We cannot find this page"),
-            _("Check the address. If you came by a link, go to the start page and look there."),
-        )
-    if reason in _CANNOT_BE_READ:
+    if reason in _UNREADABLE:
         return ErrorWords(
             _("We cannot read what was sent"),
             _("Nothing was changed. Go back, open the page again, and try once more."),
-        )
-    if reason is Reason.SIGNIN_FAILED:
-        return ErrorWords(
-            _("The sign-in did not work"),
-            _("You are not signed in. Start again from the start page."),
-        )
-    if reason is Reason.SIGNIN_UNAVAILABLE:
-        return ErrorWords(
-            _("You cannot sign in now"),
-            _("The sign-in service does not answer. Try again in a few minutes."),
         )
     if reason in _NOT_NOW:
         return ErrorWords(
             _("This does not work right now"),
             _("Nothing was changed. Wait a minute and try again."),
         )
-    return ErrorWords(
+    return _named(reason)
+
+
+def _named(reason: Reason) -> ErrorWords:
+    named = {
+        Reason.REQUEST_NOT_FOUND: ErrorWords(
+            _("We cannot find this page"),
+            _("Check the address. If you came by a link, go to the start page and look there."),
+        ),
+        Reason.SIGNIN_FAILED: ErrorWords(
+            _("The sign-in did not work"),
+            _("Start again from the start page."),
+        ),
+        Reason.SIGNIN_UNAVAILABLE: ErrorWords(
+            _("You cannot sign in now"),
+            _("The sign-in service does not answer. Try again in a few minutes."),
+        ),
+    }
+    otherwise = ErrorWords(
         _("Something went wrong"),
         _("The fault is ours. Try again in a few minutes. If it stays, tell us the number below."),
     )
+    return named.get(reason, otherwise)

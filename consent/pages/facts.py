@@ -89,9 +89,10 @@ def picked(code: str, facts: Sequence[Fact]) -> Picked | None:
     if (match := _CODE.fullmatch(code)) is None:
         return None
     places = tuple(int(place) for place in match[1].split("."))
-    if list(places) != sorted({*places}) or places[-1] >= len(facts):
+    found = Picked(places, Span(match[2]))
+    if list(places) != sorted({*places}) or places[-1] >= len(facts) or found.code != code:
         return None
-    return Picked(places, Span(match[2]))
+    return found
 
 
 def lacking(facts: Sequence[Fact], places: Sequence[int], required: frozenset[Grant]) -> list[int]:

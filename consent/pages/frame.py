@@ -170,7 +170,7 @@ class Frame:
             visit=visit,
             language=visit.language,
             languages=tuple(LANGUAGES.values()),
-            here=page_of(visit.path) or "/",
+            here=_here(visit.path),
             style=self.assets.address("style.css"),
             icon=self.assets.address("icon.svg"),
             signin=bool(self.signin_origins),
@@ -182,7 +182,7 @@ class Frame:
         """Return a refusal as a page that says what to do next, with its trace."""
         visit = Visit(self, None, chosen(), self.clock.now(), request.path, g.trace)
         words = words_for(refusal.reason, too_old=isinstance(refusal, NotFromHere))
-        again = page_of(request.path) if isinstance(refusal, NotFromHere) else None
+        again = page_of(request.path) if isinstance(refusal, NotFromHere) else refusal.back
         answer = visit.page("error.html", status, words=words, again=again)
         return self.dressed(answer)
 
@@ -215,6 +215,13 @@ def _check_token(taken: Taken, who: Reader | None) -> None:
     sent = taken.one(TOKEN)
     if who is not None and not compare_digest(sent.encode(), who.csrf.encode()):
         raise NotFromHere
+
+
+def _here(path: str) -> str:
+    """Return the address to come back to in another language."""
+    query = request.query_string.decode("latin-1") if request.method == "GET" else ""
+    page = page_of(path)
+    return f"{page}?{query}" if page and query else page or "/"
 
 
 def page_of(path: str) -> str | None:

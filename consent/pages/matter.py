@@ -45,6 +45,7 @@ class Matter:
             means=means(visit),
             choice=picked.choice(self.facts, self.offer.terms) if picked else None,
             notice=self.offer.notice if kind in {Kind.GIVE, Kind.REFUSE} else None,
+            after=(self.record.id, self.record.epoch) if self.record else None,
         )
 
 

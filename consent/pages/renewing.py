@@ -36,6 +36,8 @@ class Renewing:
         done = self.deciding.confirmed(visit, matter, choice)
         if isinstance(done, Response):
             return done
+        if done is None:
+            return visit.go(f"/consents/{consent}")
         return visit.go(f"/consents/{done.consent}?receipt={done.receipt}")
 
     def _matter(self, visit: Visit, consent: str) -> Matter:

@@ -94,6 +94,12 @@ class Seen:
         return tuple(item for item in value if isinstance(item, str))
 
     @property
+    def answers(self) -> Mapping[str, Json]:
+        """Return the fields of which only an answer travelled, each with the kind of answer."""
+        value = self.part("response").get("answers")
+        return value if isinstance(value, Mapping) else {}
+
+    @property
     def subject(self) -> Subject | None:
         """Return the person whose list this is, as the entry names them."""
         scheme, value = self.said("subject", "scheme"), self.said("subject", "value")

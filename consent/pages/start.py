@@ -34,7 +34,7 @@ class Start:
 
 def own_page(address: str) -> str | None:
     """Return an address if it is a page of ours, spelt as we spell it; else None."""
-    path, _, query = address.partition("?")
+    path = address.partition("?")[0]
     plain = address.isascii() and address.isprintable() and not {*"\\ #"} & {*address}
     if not plain or not path.startswith("/") or path.startswith("//"):
         return None

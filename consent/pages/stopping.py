@@ -1,11 +1,13 @@
 """Stopping: a person takes a consent back, or a part of it; never harder than giving it was."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from consent.model import Choice, Declined, Kind, State
+from consent.model import Choice, Declined, Grant, Kind, State
+from consent.offer import Fact
 from consent.pages.consents import STOPPABLE, Held, Shelf
 from consent.pages.facts import by_office, lacking
 from consent.pages.frame import Visit
@@ -74,26 +76,15 @@ class Stopping:
             return visit.go(page)
         away = tuple(sorted(names[one] for one in {*taken}))
         keep = [place for place in range(len(facts)) if place not in away]
-        errors = []
-        if not away:
-            errors.append((_("Tick what you want to take away."), "fact-0"))
-        elif not keep:
-            errors.append((_("To take everything away, stop the consent instead."), "fact-0"))
-        for place in lacking(facts, keep, held.terms.required):
-            asked = (facts[place].question or facts[place].title).text
-            errors.append(
-                (
-                    _("This office answers nothing without “%(fact)s”.", fact=asked)
-                    + " "
-                    + _("Keep it, or take away all that this office knows."),
-                    f"fact-{place}",
-                )
-            )
+        errors = _wrong(facts, away, keep, held.terms.required)
         if errors:
             return self._narrowing(visit, held, errors, away)
         act = self.shelf.act(visit, held, Kind.NARROW)
         choice = Choice(frozenset(facts[place].grant for place in keep), 0, None)
-        done = self.shelf.store.carry_out(replace(act, choice=choice))
+        try:
+            done = self.shelf.store.carry_out(replace(act, choice=choice))
+        except Declined:  # done already, a moment ago
+            return visit.go(page)
         return visit.go(f"{page}?receipt={done.receipt}")
 
     def _narrowing(
@@ -118,3 +109,21 @@ class Stopping:
 
 def _stopped(held: Held) -> str:
     return f"/consents/{held.record.id}/stopped"
+
+
+def _wrong(
+    facts: Sequence[Fact], away: Sequence[int], keep: Sequence[int], required: frozenset[Grant]
+) -> list[tuple[str, str]]:
+    """Return what keeps a person from taking these facts away."""
+    if not away:
+        return [(_("Tick what you want to take away."), "fact-0")]
+    if not keep:
+        return [(_("To take everything away, stop the consent instead."), "fact-0")]
+    errors = []
+    for place in lacking(facts, keep, required):
+        asked = (facts[place].question or facts[place].title).text
+        text = _(
+            "Without “%(fact)s” this office answers nothing. Keep it, or drop all.", fact=asked
+        )
+        errors.append((text, f"fact-{place}"))
+    return errors

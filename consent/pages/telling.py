@@ -159,12 +159,26 @@ class Teller:
             return filled(_ALLOWED, who=who, office=office)
         if seen.type is EntryType.EXCHANGE_REFUSAL:
             return filled(_NOTHING, who=who)
-        count = len(seen.listed("response", "fields"))
+        return self._got(seen, who, office)
+
+    def _got(self, seen: Seen, who: str, office: str) -> str:
+        """Say how much travelled: answers, where nothing but answers did."""
+        told = seen.listed("response", "fields")
+        if told and seen.answers.keys() >= {*told}:
+            return str(
+                ngettext(
+                    "%(who)s got %(num)s answer about you from %(office)s.",
+                    "%(who)s got %(num)s answers about you from %(office)s.",
+                    len(told),
+                    who=who,
+                    office=office,
+                )
+            )
         return str(
             ngettext(
                 "%(who)s got %(num)s fact about you from %(office)s.",
                 "%(who)s got %(num)s facts about you from %(office)s.",
-                count,
+                len(told),
                 who=who,
                 office=office,
             )

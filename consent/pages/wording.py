@@ -37,7 +37,7 @@ def standing_tag(standing: Standing) -> Tag:
 
 def event_words(type: str) -> str:
     """Return what happened, from the ledger's entry type."""
-    return {
+    words: dict[str, str] = {
         "consent.requested": _("You were asked"),
         "consent.deferred": _("You put the question off"),
         "consent.given": _("You said yes"),
@@ -49,37 +49,40 @@ def event_words(type: str) -> str:
         "consent.narrowed": _("You took facts away"),
         "consent.revoked": _("An office ended it"),
         "consent.invalidated": _("It was declared not valid"),
-    }.get(type, type)
+    }
+    return words.get(type, type)
 
 
 def method_words(method: str) -> str:
     """Return how a word reached us."""
-    return {
+    words: dict[str, str] = {
         "web": _("on these pages"),
         "counter": _("at an office counter"),
         "agency": _("by the office that asks"),
         "authority": _("by an authority"),
-    }.get(method, method)
+    }
+    return words.get(method, method)
 
 
 def answer_words(answer: str | None) -> str:
     """Return what travels of a fact."""
-    yes_or_no = _("Only yes or no")
-    return {
-        None: _("The fact itself"),
+    itself, yes_or_no = str(_("The fact itself")), _("Only yes or no")
+    words: dict[str | None, str] = {
         "yes_no": yes_or_no,
         "exists": yes_or_no,
         "at_least_age": yes_or_no,
         "band": _("Only a range"),
         "year": _("Only the year"),
         "mask": _("Only a part"),
-    }.get(answer, _("The fact itself"))
+    }
+    return words.get(answer, itself)
 
 
 def about_words(about: str) -> str:
     """Return whose fact it is; empty where it is the reader's own."""
-    return {
+    words: dict[str, str] = {
         "subject": "",
         "child": _("about your child"),
         "partner": _("about your partner"),
-    }.get(about, _("about somebody else"))
+    }
+    return words.get(about, str(_("about somebody else")))

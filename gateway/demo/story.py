@@ -51,6 +51,8 @@ class Story:
     number: int = 0
     granted: Mapping[str, list[str]] = field(default_factory=dict)
     consent: str = ""
+    cut: int = 0
+    """The entry of step 4, which step 6 cuts out."""
 
     def tell(self) -> None:
         """Tell the whole story, or raise `StoryBroken`."""
@@ -144,6 +146,7 @@ class Story:
         self._hold(shown == ("clerk-4471", "field.not_agreed"), f"her list shows {shown}")
         page = Amina(self.country).entry(last["number"])
         self._hold("clerk-4471" in page.text, "her page does not say who asked")
+        self.cut = int(str(last["index"]))
         who, why = map(str, shown)
         self.say(f"   Refused. Her page {page.path} says who and why: {who}, {why}.")
         again = self._ask(self._open)
@@ -157,14 +160,11 @@ class Story:
         self.say(f"   Her page: {self.country.place.gateway}/consents/{self.consent}")
         if not self._clicked("Stop the consent there", self._is_stopped):
             Amina(self.country).stop(self.consent)
-        self._hold(self._is_stopped(), "her consent is not stopped")
         page = Amina(self.country).stopped(self.consent)
-        said = re.search(r"Stopped at [^.]+?(?=\.)[^:]*", page.text)
-        self._hold(said is not None, "her page does not say since when")
-        counted = re.search(r"used (\d+) time", page.text)
-        count = counted[1] if counted else "no"
+        said = re.search(r"Stopped at ([\d:]+ UTC).*it was used (\d+) time", page.text)
+        since, count = said.groups() if said else ("", "no")
         self._hold(count == str(self.used), f"her page counts {count} uses")
-        self.say(f"   {said[0] if said else ''}.")
+        self.say(f"   Stopped at {since}; before that it was used {count} times.")
         self._refused(self._ask(self._open), "subject.not_released", "something left afterwards")
         self.say("   The next request is refused.")
         self._proves("P2 withdrawal is final")
@@ -172,10 +172,8 @@ class Story:
     def _we_cheat(self) -> None:
         self._step(6, "We cheat as the operator: one entry is cut out of a copy, the tree rebuilt,")
         self.say("   the checkpoint signed with the real key.")
-        cut = next(one for one in activity(self.country) if _is_refusal_of_more(one))
-        index = int(str(cut["index"]))
         honest, forged = (self.country.place.state / name for name in ("log", "forged"))
-        forge(Settings.parse(self.country.settings), honest, forged, index)
+        forge(Settings.parse(self.country.settings), honest, forged, self.cut)
         kept = str(receipt_of(self.country, ASKER, self._open))
         self._verified("--dir", str(honest), "--receipt", kept, holds=True)
         self._verified("--dir", str(forged), holds=True)
@@ -236,7 +234,3 @@ def _shown(event: Mapping[str, object], disclosure: str, member: str) -> object:
     disclosures = event["disclosures"]
     shown = disclosures.get(disclosure) if isinstance(disclosures, dict) else None
     return shown.get(member) if isinstance(shown, dict) else None
-
-
-def _is_refusal_of_more(event: Mapping[str, object]) -> bool:
-    return _shown(event, "response", "reason") == "field.not_agreed"

@@ -39,7 +39,8 @@ def written(country: RunningCountry, *types: str) -> Iterator[None]:
     """Expect exactly these entries, in this order, from what happens inside."""
     before = size(country)
     yield
-    assert [leaf["type"] for leaf in committed(country, before)] == list(types)
+    seen = [leaf["type"] for leaf in committed(country, before)]
+    assert seen == list(types), seen
 
 
 def nothing_written(country: RunningCountry) -> Any:

@@ -21,6 +21,7 @@ from gateway.demo.country import Place, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
+from identity.login_views import CSRF_FIELD
 from tests.attacks.evil_provider import (
     CLIENT,
     EC,
@@ -36,7 +37,7 @@ from tests.attacks.evil_provider import (
     Raw,
     evil_provider,
 )
-from tests.browserless import Answer, Browser
+from tests.browserless import Answer, Browser, hidden
 from tests.country import free_port
 
 DAY = 86_400
@@ -188,7 +189,7 @@ EVIL_CLAIMS: dict[str, dict[str, Any]] = {
 def test_an_id_token_with_a_wrong_claim_signs_nobody_in(stage: Stage, name: str) -> None:
     now = int(time.time())
     for claim, value in EVIL_CLAIMS[name].items():
-        relative = isinstance(value, str) and value[0] in "+-" and value[1:].isdecimal()
+        relative = isinstance(value, str) and value[:1] in "+-" and value[1:].isdecimal()
         stage.evil.claims[claim] = now + int(value) if relative else value
     if name == "the issuer with a slash":
         stage.evil.claims["iss"] = stage.evil.issuer + "/"
@@ -684,14 +685,14 @@ def test_a_flood_of_bad_logouts_is_answered_without_asking_the_provider(stage: S
 
 
 def csrf_of(page: Answer) -> str:
-    return page.body.partition('name="csrf" value="')[2].partition('"')[0]
+    return hidden(page.body)[CSRF_FIELD]
 
 
 def test_logging_out_ends_the_session_and_goes_to_the_provider(stage: Stage) -> None:
     browser, _ = stage.sign_in()
     token = csrf_of(browser.get(f"{stage.gateway}/home"))
     kept = dict(browser.jar)
-    answer = browser.post(f"{stage.gateway}/logout", {"csrf": token})
+    answer = browser.post(f"{stage.gateway}/logout", {"token": token})
     assert answer.status == 303
     to = urlsplit(answer.location)
     assert f"{to.scheme}://{to.netloc}{to.path}" == f"{stage.evil.issuer}/end"
@@ -719,7 +720,7 @@ def test_another_site_cannot_log_anybody_out(
 ) -> None:
     browser, _ = stage.sign_in()
     token = csrf_of(browser.get(f"{stage.gateway}/home")) if csrf == "right" else csrf
-    answer = browser.post(f"{stage.gateway}/logout", {"csrf": token}, headers)
+    answer = browser.post(f"{stage.gateway}/logout", {"token": token}, headers)
     assert answer.status in {400, 403}
     assert home_is_open(stage, browser)
 

@@ -84,7 +84,9 @@ def stages(stage: Stage) -> dict[str, float]:
             lambda _: minimise(record, warrant, stage.rooms.clock.now(), named), [0] * ROUNDS
         ),
         "8 seal": micros(lambda _: pipeline.seal(extract, caller.recipient), [0] * ROUNDS),
-        "9 release and receipt": micros(lambda one: journal.release(*one, sealed, extract.others), warrants),
+        "9 release and receipt": micros(
+            lambda one: journal.release(*one, sealed, extract.others), warrants
+        ),
         "whole": whole(stage),
     }
     return cost

@@ -138,6 +138,7 @@ def test_what_somebody_does_not_recognise_is_answered(visitor, country, number):
     visitor.go("/activity")
     visitor.page.click("main .entries a[href^='/activity/']")
     visitor.page.click("main a[href$='/report']")
+    visitor.expected.append("status of 400")
     visitor.page.click("main form button[type=submit]")
     assert visitor.page.locator(".error-summary").count() == 1
     visitor.shoot("33-report-empty")
@@ -229,6 +230,7 @@ def test_an_officer_answers_what_waits(
         officer.shoot("45-officer")
         page.click(f"main a[href='/officer{case}']")
         assert officer.says(OBJECTION)
+        officer.expected.append("status of 400")
         page.click("main form button[type=submit]")
         assert page.locator(".error-summary a").count() == 2
         officer.shoot("46-officer-errors")

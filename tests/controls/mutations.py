@@ -52,11 +52,11 @@ MUTATIONS = (
         "the release ahead of the answer: a ledger that cannot write stops nobody",
         "gateway/pipeline.py",
         """\
-        receipt = self._current(docket, lambda _: self._release(docket, warrant, sealed))  # (9)
+        receipt = self._current(docket, lambda _: self._release(docket, warrant, *leaving))  # (9)
 """,
         """\
         try:
-            receipt = self._current(docket, lambda _: self._release(docket, warrant, sealed))
+            receipt = self._current(docket, lambda _: self._release(docket, warrant, *leaving))
         except Refusal as refusal:
             if refusal.reason is not Reason.LEDGER_UNAVAILABLE:
                 raise
@@ -83,7 +83,7 @@ MUTATIONS = (
     Mutation(
         "P2",
         "the whole list: the acknowledgement names the last use alone",
-        "consent/store.py",
+        "consent/reading.py",
         """WHERE consent = ? ORDER BY "index"\n""",
         """WHERE consent = ? ORDER BY "index" DESC LIMIT 1\n""",
         P2 + "every_later_request_is_refused_and_every_release_before_is_listed",
@@ -92,17 +92,31 @@ MUTATIONS = (
         "P3",
         "the cut before: the source is asked for all that was asked for",
         "gateway/sources.py",
-        "source.fetch(warrant.ask.subject, warrant.permit.fields, deadline)",
-        "source.fetch(warrant.ask.subject, frozenset(warrant.ask.fields), deadline)",
+        "        fields = warrant.permit.fields\n",
+        "        fields = frozenset(warrant.ask.fields)\n",
         P3 + "the_source_is_asked_for_the_permitted_fields_alone",
     ),
     Mutation(
         "P3",
         "the cut after: what the source sent is passed on",
         "gateway/minimise.py",
-        "    cut = _cut(record, _tree(warrant.permit.fields))\n",
+        "    cut = _Cut(on).value(record, _tree(permit.fields, permit.transforms))\n",
         "    cut = record\n",
         P3 + "what_a_source_sends_besides_never_leaves",
+    ),
+    Mutation(
+        "P3",
+        "the answer: where a question was agreed, the fact travels",
+        "gateway/minimise.py",
+        """\
+            return _Absent.ABSENT
+        return answer(transform, value, self.on)
+""",
+        """\
+            return _Absent.ABSENT
+        return value
+""",
+        P3 + "where_a_question_was_agreed_the_fact_stays_home[59999-True]",
     ),
     Mutation(
         "P3",
@@ -187,10 +201,10 @@ MUTATIONS = (
     Mutation(
         "P6",
         "refusing without a memory of used proofs: the request goes on",
-        "kernel/keyvalue.py",
+        "kernel/bootfile.py",
         """\
                 if not self._still_there():
-                    raise _unavailable("was deleted while in use")
+                    raise unavailable("was deleted while in use")
 """,
         "",
         P6 + "nobody_can_know_whether_a_proof_was_used",
@@ -240,6 +254,14 @@ MUTATIONS = (
         docket.person = person
 """,
         P8 + "who_asked_for_what_and_why_not",
+    ),
+    Mutation(
+        "P8",
+        "the others: a release concerns the person asked for alone",
+        "gateway/journal.py",
+        "            (warrant.person, *map(self.person, others)),\n",
+        "            (warrant.person,),\n",
+        P8 + "also_what_was_told_of_you_when_somebody_else_was_asked_about",
     ),
     Mutation(
         "P8",

@@ -4,87 +4,32 @@ It knows the leaf format and what each type of entry means, and nothing of the e
 the tables. What it cannot derive (ciphertexts, secrets, key material) it does not compare.
 """
 
-import calendar
 import json
 import sqlite3
-import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable, Iterator
 
-from audit.disclosures import Place, RootKey, unseal
+from tests.faults.replay_consent import KEYS, ConsentReplay
+from tests.faults.replay_entry import (
+    SECOND,
+    Contradiction,
+    Entry,
+    Row,
+    Tables,
+    opened,
+)
 
-SECOND = 1_000_000
-DAY = 86_400 * SECOND
-RESTRICTING = {"consent.withdrawn", "client.disabled"}
+__all__ = ["Contradiction", "Replay", "differences", "opened"]
+
+RESTRICTING = {
+    "consent.withdrawn",
+    "consent.revoked",
+    "consent.invalidated",
+    "consent.suspended",
+    "consent.narrowed",
+    "block.set",
+    "client.disabled",
+}
 CONTROL = {"policy.activated", "client.added", "client.disabled"}
-STATES = {
-    "consent.given": "ConsentGiven",
-    "consent.renewed": "RenewedConsentGiven",
-    "consent.refused": "ConsentRefused",
-    "consent.withdrawn": "ConsentWithdrawn",
-}
-BEFORE = {
-    "consent.given": {None, "ConsentRefused"},
-    "consent.renewed": {"ConsentGiven", "RenewedConsentGiven"},
-    "consent.refused": {None},
-    "consent.withdrawn": {"ConsentGiven", "RenewedConsentGiven"},
-}
-
-Row = dict[str, object]
-Tables = dict[str, dict[tuple, Row]]
-
-
-class Contradiction(Exception):
-    """An entry cannot follow those before it, or is not what its leaf commits to."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One leaf with its disclosures opened."""
-
-    index: int
-    leaf: dict
-    told: dict
-    person: str | None
-
-    @property
-    def at(self) -> int:
-        """The time in microseconds, from RFC 3339 text with six digits of a second."""
-        text = self.leaf["time"]
-        seconds = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
-        return seconds * SECOND + int(text[20:26])
-
-
-def opened(
-    connection: sqlite3.Connection, root: RootKey, origin: str, leaves: Sequence[dict]
-) -> Iterator[Entry]:
-    """Yield the entries; raise `Contradiction` when a disclosure is not the one in its leaf."""
-    bodies = connection.execute(
-        'SELECT b."index", b.person, b.number, b.sealed, p.secret FROM ledger_body b'
-        " LEFT JOIN person p ON p.ref = b.person"
-    ).fetchall()
-    sealed = {index: rest for index, *rest in bodies}
-    if len(sealed) != len(bodies):
-        raise Contradiction("an entry about one person has two bodies")
-    for index, leaf in enumerate(leaves):
-        person, number, text, secret = sealed.pop(index, ("", None, None, b""))
-        told = {}
-        digests = set()
-        if text is not None:
-            for part in unseal(root, secret or b"", Place(origin, index, person), text):
-                _, name, value = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-                told[name] = value
-                raw = sha256(part.encode()).digest()
-                digests.add(urlsafe_b64encode(raw).decode().rstrip("="))
-        if digests != set(leaf["_sd"]):
-            raise Contradiction(f"the disclosures of entry {index} are not those of its leaf")
-        if person and told["subject"]["log"]["number"] != number:
-            raise Contradiction(f"entry {index} has another number than its body")
-        yield Entry(index, leaf, told, person or None)
-    if sealed:
-        raise Contradiction(f"bodies without an entry: {sorted(sealed)}")
 
 
 class Replay:
@@ -94,10 +39,12 @@ class Replay:
         self.tables: Tables = {
             name: {}
             for name in (
-                *("consent", "consent_slot", "consent_event", "consent_count", "consent_use"),
+                *KEYS,
+                *("consent_count", "consent_use"),
                 *("exchange", "person", "client", "control", "ledger_restriction"),
             )
         }
+        self.consents = ConsentReplay(self.tables)
         self.epoch = 0
         self.last = 0
 
@@ -116,7 +63,7 @@ class Replay:
         self.last = entry.at
         if entry.person is not None:
             self._number(entry)
-        steps.get(kind, self._consent)(entry)
+        steps.get(kind, self.consents.take)(entry)
         self.epoch += kind in CONTROL
         if kind in RESTRICTING:
             self.tables["ledger_restriction"][entry.index,] = {"index": entry.index}
@@ -137,35 +84,6 @@ class Replay:
             "scopes": " ".join(entry.told["request"]["scopes"]),
             "state": "active",
             "since": entry.at,
-        }
-
-    def _consent(self, entry: Entry) -> None:
-        leaf, said = entry.leaf, entry.told["request"]
-        kind, name = leaf["type"], leaf["consent"]
-        held = self.tables["consent"].get((name,))
-        if (held["state"] if held else None) not in BEFORE[kind]:
-            raise Contradiction(f"the consent of entry {entry.index} cannot become {kind}")
-        row = dict(held or {"term": 0, "epoch": 0, "since": entry.at})
-        row |= {"state": STATES[kind], "epoch": row["epoch"] + 1}
-        if kind != "consent.withdrawn":
-            row |= {
-                "subject_ref": entry.person,
-                "agreement": leaf["agreement"],
-                "revision": leaf["agreement_revision"],
-                "granted": said.get("fields", {}),
-                "valid_from": entry.at,
-                "valid_until": entry.at + said.get("valid_days", 0) * DAY,
-                "use_limit": said.get("uses"),
-                "term": row["term"] + 1,
-            }
-        self.tables["consent"][name,] = row
-        self.tables["consent_slot"][entry.person, leaf["agreement"]] = {"consent": name}
-        self.tables["consent_event"][name, row["epoch"]] = {
-            "event_time": entry.at,
-            "event_state": STATES[kind],
-            "event_type": kind,
-            "method": entry.told["actor"]["method"],
-            "index": entry.index,
         }
 
     def _decision(self, entry: Entry) -> None:
@@ -238,9 +156,7 @@ class Replay:
 
 
 _KEYS = {
-    "consent": ("id",),
-    "consent_slot": ("subject_ref", "agreement"),
-    "consent_event": ("consent", "epoch"),
+    **KEYS,
     "consent_count": ("consent", "service"),
     "consent_use": ("exchange",),
     "exchange": ("id",),
@@ -249,7 +165,8 @@ _KEYS = {
     "control": ("name",),
     "ledger_restriction": ("index",),
 }
-_JSON = {"granted", "receipt"}
+_JSON = {("consent", "granted"), ("consent_event", "granted"), ("consent_request", "fields")}
+_JSON |= {("exchange", "receipt")}
 
 
 def differences(connection: sqlite3.Connection, replay: Replay) -> Iterator[str]:
@@ -279,6 +196,6 @@ def _stored(connection: sqlite3.Connection, table: str) -> Iterator[tuple[tuple,
     names = [column[0] for column in cursor.description]
     for values in cursor.fetchall():
         row: Row = dict(zip(names, values, strict=True))
-        for name in _JSON & row.keys():
+        for name in {name for held, name in _JSON if held == table}:
             row[name] = None if row[name] is None else json.loads(str(row[name]))
         yield tuple(row[name] for name in _KEYS[table]), row

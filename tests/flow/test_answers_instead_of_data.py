@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from joserfc import jwe
@@ -10,7 +9,7 @@ from joserfc.jwk import ECKey
 
 from tests.agency import Agency, Answer
 from tests.country import ENROLMENT, INCOME, RESIDENTS, RunningCountry
-from tests.flow.office import TOTAL, YEAR, record_of, talkative, told
+from tests.flow.office import TOTAL, YEAR, told
 from tests.flow.watched import WatchedCountry
 
 NAME, BORN, REGISTERED = "/name/family", "/children/*/birth_date", "/children/*/resident_number"
@@ -22,31 +21,6 @@ def opened(agency: Agency, answer: Answer) -> bytes:
     key = ECKey.import_key(agency.sealing)
     algorithms = ["ECDH-ES+A256KW", "A256GCM"]
     return jwe.decrypt_compact(answer.json["sealed"], key, algorithms=algorithms).plaintext
-
-
-def with_children(country: RunningCountry, others: range = range(1, 4)) -> Any:
-    """Return somebody who consented just now and has children."""
-    while len((resident := country.resident()).children) not in others:
-        continue
-    assert country.consents("give", resident).returncode == 0
-    return resident
-
-
-def test_the_income_is_under_the_limit_or_not_and_the_amount_is_nowhere(
-    watched: WatchedCountry,
-) -> None:
-    agency, resident = watched.agency(), watched.consented()
-    watched.office.tells(resident.number, talkative)
-    answer = agency.exchange(resident.number, INCOME, [YEAR, TOTAL])
-    assert agency.open(answer)["record"] == {"income": {"year": 2025, "total": False}}
-    held = opened(agency, answer)
-    for figure in (*record_of(resident.number)["income"].values(),):
-        assert figure == 2025 or str(figure).encode() not in held
-    poor = {"taxpayer": resident.number, "income": {"year": 2025, "total": 59_999}}
-    watched.office.tells(resident.number, lambda _: told(poor))
-    answer = agency.exchange(resident.number, INCOME, [YEAR, TOTAL])
-    assert agency.open(answer)["record"] == {"income": {"year": 2025, "total": True}}
-    assert b"59999" not in opened(agency, answer)
 
 
 @pytest.mark.parametrize("total", ["much-canary-7719", True, {"canary-7719": 1}, ["canary-7719"]])
@@ -80,7 +54,7 @@ def test_the_ledger_and_the_receipt_name_the_field_and_the_kind_of_answer(
 def test_children_are_registered_and_of_an_age_group_and_neither_number_nor_birthday_leaves(
     country: RunningCountry,
 ) -> None:
-    agency, resident = country.agency(), with_children(country)
+    agency, resident = country.agency(), country.with_children(1, 3)
     answer = agency.exchange(resident.number, RESIDENTS, [NAME, BORN, REGISTERED])
     told_of = agency.open(answer)["record"]["children"]
     today = datetime.now(UTC).date()
@@ -109,37 +83,15 @@ def test_a_child_is_in_school_and_the_school_is_not_told(country: RunningCountry
 
 
 def test_whoever_has_no_child_has_no_child_registered(country: RunningCountry) -> None:
-    agency, resident = country.agency(), with_children(country, range(1))
+    agency, resident = country.agency(), country.with_children(0, 0)
     answer = agency.exchange(resident.number, RESIDENTS, [REGISTERED])
     assert agency.open(answer)["record"] == {"children": []}
-
-
-def test_a_release_stands_in_the_list_of_every_child_whom_it_speaks_of(
-    country: RunningCountry,
-) -> None:
-    agency, resident = country.agency(), with_children(country, range(2, 4))
-    answer = agency.exchange(resident.number, RESIDENTS, [NAME, REGISTERED])
-    decided, released = country.activity(resident)[-2:]
-    assert (decided["type"], released["type"]) == ("exchange.decision", "exchange.release")
-    for child in resident.children:
-        [entry] = country.activity(child)
-        assert (entry["number"], entry["type"]) == (1, "exchange.release")
-        assert entry["exchange"] == answer.json["exchange"]
-        assert entry["index"] == released["index"]
-        assert entry["disclosures"]["subject"]["value"] == child.number
-        assert entry["disclosures"]["response"]["answers"] == {REGISTERED: "exists"}
-        others = {resident.number, *(one.number for one in resident.children)} - {child.number}
-        assert not [number for number in others if number in json.dumps(entry)]
-    assert agency.exchange(resident.number, RESIDENTS, [NAME]).status == 200
-    assert [len(country.activity(child)) for child in resident.children] == [
-        1 for _ in resident.children
-    ]
 
 
 def test_a_release_by_law_stands_in_the_list_of_every_child_whom_it_speaks_of(
     country: RunningCountry,
 ) -> None:
-    resident = with_children(country)
+    resident = country.with_children(1, 3)
     agency = country.agency("child-maintenance")
     answer = agency.exchange(resident.number, RESIDENTS, [BORN], agreement="child-maintenance")
     born = sorted(child.birth_date.isoformat() for child in resident.children)

@@ -1,10 +1,12 @@
 """P3, never wider than permitted: what leaves is asked ∩ agreed ∩ consented ∩ permitted by policy,
 cut before the source is asked and again after it answered."""
 
+import json
+
 import pytest
 
 from tests.country import ENROLMENT, INCOME, RESIDENTS
-from tests.flow.office import TOTAL, YEAR, talkative
+from tests.flow.office import TOTAL, YEAR, record_of, talkative, told
 from tests.flow.watched import WatchedCountry
 
 SCHOOL, SINCE = "/enrolments/*/school", "/enrolments/*/since"
@@ -28,6 +30,19 @@ def test_p3_never_wider_than_permitted_what_a_source_sends_besides_never_leaves(
     opened = agency.open(agency.exchange(resident.number, INCOME, [YEAR]))
     assert set(opened) == {"exchange", "service", "as_of", "record"}
     assert opened["record"] == {"income": {"year": 2025}}
+
+
+@pytest.mark.parametrize(("total", "under"), [(59_999, True), (60_000, False), (60_001, False)])
+def test_p3_never_wider_than_permitted_where_a_question_was_agreed_the_fact_stays_home(
+    watched: WatchedCountry, total: int, under: bool
+):
+    agency, resident = watched.agency(), watched.consented()
+    record = {**record_of(resident.number), "income": {"year": 2025, "total": total}}
+    watched.office.tells(resident.number, lambda _: told(record))
+    answer = agency.exchange(resident.number, INCOME, [YEAR, TOTAL])
+    assert agency.open(answer)["record"] == {"income": {"year": 2025, "total": under}}
+    assert str(total) not in json.dumps(agency.open(answer))
+    assert agency.claims(answer)["answers"] == {TOTAL: "yes_no"}
 
 
 def test_p3_never_wider_than_permitted_what_was_not_asked_stays_home(watched: WatchedCountry):

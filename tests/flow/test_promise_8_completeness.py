@@ -1,6 +1,7 @@
 """P8, you see everything: every release and every refusal about a person is in that person's list,
 numbered without gaps."""
 
+import json
 from pathlib import Path
 
 from tests.agency import Answer
@@ -8,7 +9,7 @@ from tests.country import ENROLMENT, INCOME, RESIDENTS
 from tests.flow.office import TOTAL, YEAR, Question, told
 from tests.flow.watched import WatchedCountry
 
-NAME = "/name/family"
+NAME, REGISTERED = "/name/family", "/children/*/resident_number"
 
 
 def test_p8_you_see_everything_every_release_and_every_refusal_is_numbered_without_gaps(
@@ -70,6 +71,28 @@ def test_p8_you_see_everything_also_what_failed_at_the_source(watched: WatchedCo
     assert [one["number"] for one in (given, decided, refused)] == [1, 2, 3]
     assert decided["exchange"] == refused["exchange"] == answer.json["exchange"]
     assert refused["disclosures"]["response"]["reason"] == answer.reason == "source.bad_answer"
+
+
+def test_p8_you_see_everything_also_what_was_told_of_you_when_somebody_else_was_asked_about(
+    watched: WatchedCountry,
+):
+    agency, resident = watched.agency(), watched.with_children(2, 3)
+    answer = agency.exchange(resident.number, RESIDENTS, [NAME, REGISTERED])
+    decided, released = watched.activity(resident)[-2:]
+    assert (decided["type"], released["type"]) == ("exchange.decision", "exchange.release")
+    for child in resident.children:
+        [entry] = watched.activity(child)
+        assert (entry["number"], entry["type"]) == (1, "exchange.release")
+        assert entry["exchange"] == answer.json["exchange"]
+        assert entry["index"] == released["index"]
+        assert entry["disclosures"]["subject"]["value"] == child.number
+        assert entry["disclosures"]["response"]["answers"] == {REGISTERED: "exists"}
+        others = {resident.number, *(one.number for one in resident.children)} - {child.number}
+        assert not [number for number in others if number in json.dumps(entry)]
+    assert agency.exchange(resident.number, RESIDENTS, [NAME]).status == 200
+    assert [len(watched.activity(child)) for child in resident.children] == [
+        1 for _ in resident.children
+    ]
 
 
 def story(country: WatchedCountry, resident: object) -> list[Answer]:

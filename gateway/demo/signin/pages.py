@@ -3,6 +3,7 @@
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from html import escape
 
 from identity.model import Level, Realm
@@ -30,6 +31,15 @@ _LEVELS = {
 _WHO = {Realm.RESIDENT: "Which resident are you?", Realm.OFFICER: "Which officer are you?"}
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Asking:
+    """Who may be picked, and who is known to this browser already."""
+
+    realm: Realm
+    people: Mapping[str, str]
+    known: str | None
+
+
 def headers(targets: Iterable[str]) -> Mapping[str, str]:
     """Return the headers of every page; forms may lead to these places alone."""
     policy = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; "
@@ -43,11 +53,12 @@ def headers(targets: Iterable[str]) -> Mapping[str, str]:
     }
 
 
-def choose(query: str, realm: Realm, people: Mapping[str, str], at_least: Level) -> str:
+def choose(query: str, asking: Asking, at_least: Level) -> str:
     """Return the page on which somebody is picked, for the request in this query."""
     options = "".join(
-        f'<option value="{escape(name)}">{escape(shown)} ({escape(name)})</option>'
-        for name, shown in people.items()
+        f'<option value="{escape(name)}"{" selected" if name == asking.known else ""}>'
+        f"{escape(shown)} ({escape(name)})</option>"
+        for name, shown in asking.people.items()
     )
     levels = "".join(
         f'<label><input type="radio" name="level" value="{level.name.lower()}"'
@@ -58,7 +69,7 @@ def choose(query: str, realm: Realm, people: Mapping[str, str], at_least: Level)
         "Sign in to try it out",
         f"""<form method="post" action="/authorize">
 <input type="hidden" name="request" value="{escape(query)}">
-<p><label for="person">{_WHO[realm]}</label>
+<p><label for="person">{_WHO[asking.realm]}</label>
 <select id="person" name="person">{options}</select></p>
 <fieldset><legend>How strongly do you sign in?</legend>{levels}</fieldset>
 <button name="answer" value="yes">Sign in</button>

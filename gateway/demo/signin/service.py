@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ask(self, query: str) -> None:
         """Show who may be picked."""
-        register = self.server.provider.register
+        register, grants = self.server.provider.register, self.server.provider.grants
         try:
             request = check(query, register.clients)
         except NotOurs as not_ours:
@@ -163,9 +163,11 @@ class _Handler(BaseHTTPRequestHandler):
         except Wrong as wrong:
             self._back(wrong.asked, {"error": wrong.error})
         else:
-            people, client = register.people(request.client.realm), request.client
-            page = pages.choose(query, client.realm, people, request.at_least)
-            self._page(HTTPStatus.OK, page, client.origin)
+            realm, present = request.client.realm, grants.present(self._cookie())
+            known = None if present is None else present.person
+            asking = pages.Asking(realm, register.people(realm), known)
+            page = pages.choose(query, asking, request.at_least)
+            self._page(HTTPStatus.OK, page, request.client.origin)
 
     def _answered(self, body: str) -> None:
         """Take who was picked, and send the browser back with a code."""

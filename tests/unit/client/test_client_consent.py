@@ -1,8 +1,8 @@
 """The client asks a person for consent, and believes only what a gateway may say to that."""
 
 import json
-from contextlib import suppress
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs
 

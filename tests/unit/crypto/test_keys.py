@@ -42,7 +42,8 @@ def test_the_first_start_makes_keys_that_every_later_start_finds(directory: Path
     assert first.log.public() == second.log.public()
     assert first.pseudonym.value == second.pseudonym.value
     assert first.pseudonym.value != first.disclosure.value
-    assert [entry.name for entry in first.entries] == list(NAMES)
+    assert sorted(entry.name for entry in first.entries) == sorted((*NAMES, "signin"))
+    assert first.signin_jwks() == second.signin_jwks()
     assert {entry.state for entry in first.entries} == {"active"}
 
 
@@ -120,6 +121,31 @@ def test_a_lost_key_is_never_made_again_in_silence(directory: Path, name: str) -
     (directory / f"{name}.json").unlink()
     with pytest.raises(KeyRefused, match="missing: restore it"):
         opened(directory)
+
+
+def test_a_directory_of_before_there_was_a_sign_in_gets_its_key_once(directory: Path) -> None:
+    before = opened(directory)
+    (directory / "signin.json").unlink()
+    again, later = opened(directory), opened(directory)
+    assert again.signin.kid == later.signin.kid != before.signin.kid
+    assert again.token_jwks() == before.token_jwks()
+    assert {path.name for path in directory.iterdir()} == {
+        *(f"{name}.json" for name in (*NAMES, "signin")),
+        "unused",
+    }
+    assert stat.S_IMODE((directory / "signin.json").stat().st_mode) == 0o600
+
+
+def test_a_key_that_is_added_is_sealed_like_the_others(directory: Path) -> None:
+    opened(directory, KEK)
+    (directory / "signin.json").unlink()
+    assert opened(directory, KEK).signin.algorithm == "ES256"
+    assert "private" not in json.loads((directory / "signin.json").read_text())
+
+
+def test_what_proves_us_to_the_provider_shows_no_private_member(directory: Path) -> None:
+    [key] = opened(directory).signin_jwks()["keys"]
+    assert {"kty", "crv", "x", "y", "kid", "use", "alg"} == key.keys()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"kid":"a","kid":"a"}', "\0", "7" * 20_000])

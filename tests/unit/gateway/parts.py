@@ -1,12 +1,15 @@
 """One agreement, one service, one ask, and small stand-ins for the rooms around the pipeline."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+
+from flask import Response
 
 from consent.model import Finding, FindingState, Found
 from crypto.model import Recipient, Sealed
 from gateway.ask import Posted
 from gateway.journal import Journal
+from gateway.metrics import Metrics
 from gateway.model import (
     Agreed,
     Agreement,
@@ -20,6 +23,7 @@ from gateway.model import (
     Warrant,
 )
 from gateway.policy.catalogue import Scheme
+from gateway.web import Front
 from identity.model import Caller, Credentials, Scope
 from kernel.canonical import Json, canonical
 from kernel.clock import SECOND, Micros, SystemClock
@@ -269,6 +273,19 @@ def sign(claims, place) -> str:
 
 def journal(ledger: Ledger) -> Journal:
     return Journal(ledger, Pseudonyms(), sign, Counting())
+
+
+def front(metrics: Metrics, report: Callable[[Exception, str], None], clock: Set | None = None):
+    """Return the front of a house whose pages say a refusal's reason and no more."""
+    return Front(
+        public_url="https://gateway.example",
+        clock=clock or Set(),
+        chance=Counting(),
+        metrics=metrics,
+        report=report,
+        page=lambda refusal, status: Response(refusal.reason.value, status),
+        install=lambda _: None,
+    )
 
 
 SEALED = Sealed("a.b.c.d.e", b"s" * 32)

@@ -9,7 +9,7 @@ from gateway.metrics import Metrics
 from gateway.model import Answer, Receipt
 from gateway.routes import ROUTES
 from gateway.views import AgencyViews
-from gateway.web import Front, application
+from gateway.web import application
 from identity.model import Scope
 from kernel.errors import Outdated, Reason, Refusal
 from tests.unit.gateway import parts
@@ -30,9 +30,7 @@ class Site:
     def __post_init__(self):
         views = AgencyViews(self, self, self, self, self)
         by_name = {route.view: getattr(views, route.view, lambda **_: None) for route in ROUTES}
-        front = Front(
-            "https://gateway.example", parts.Set(), parts.Counting(), Metrics(), lambda *_: None
-        )
+        front = parts.front(Metrics(), lambda *_: None)
         self.client = application(front, by_name).test_client()
 
     def __call__(self, credentials, scope):

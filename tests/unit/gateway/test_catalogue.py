@@ -237,7 +237,7 @@ def test_every_kind_of_question_is_registered_with_its_parameters(
     text = f"/income/total: {{need: required, {written}, question: {{en: Which}}}}\n"
     registered = Catalogue.load(allowance_with(text)).agreements[AgreementId("family-allowance")]
     agreed = registered.services[ServiceId("tax/income")][Pointer("/income/total")]
-    assert agreed == Agreed(False, Transform(kind, parameters), {"en": "Which"})  # noqa: FBT003
+    assert agreed == Agreed(False, Transform(kind, parameters), {"en": "Which"})
 
 
 RESIDENTS = "catalogue/services/population-residents.yaml"

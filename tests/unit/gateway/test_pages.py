@@ -8,7 +8,7 @@ from gateway.metrics import Metrics
 from gateway.pages import PublicViews
 from gateway.problems import EXPLANATIONS
 from gateway.routes import ROUTES, Audience
-from gateway.web import Front, application
+from gateway.web import application
 from kernel.errors import Reason
 from tests.unit.gateway import parts
 
@@ -31,9 +31,7 @@ class Site:
         metrics = Metrics()
         pages = PublicViews(lambda: {"keys": []}, Log(), metrics, lambda: self.missing)
         views = {route.view: getattr(pages, route.view, lambda **_: None) for route in ROUTES}
-        front = Front(
-            "https://gateway.example", parts.Set(), parts.Counting(), metrics, lambda *_: None
-        )
+        front = parts.front(metrics, lambda *_: None)
         self.get = application(front, views).test_client().get
 
 
@@ -102,8 +100,9 @@ def test_the_api_is_described_for_programs_and_for_people(site):
     assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
 
 
-def test_the_pages_serve_every_address_that_is_for_anyone_but_the_oauth_ones():
-    oauth = {"server_metadata", "resource_metadata", "token_keys"}
+def test_the_pages_serve_every_address_that_is_for_anyone_but_those_of_oauth_and_signing_in():
+    others = {"server_metadata", "resource_metadata", "token_keys", "login_keys"}
     for route in ROUTES:
-        if route.audience in {Audience.ANYONE, Audience.OPERATOR} and route.view not in oauth:
+        anyone = route.method == "GET" and route.audience in {Audience.ANYONE, Audience.OPERATOR}
+        if anyone and route.view not in others:
             assert hasattr(PublicViews, route.view)

@@ -11,7 +11,7 @@ from gateway.metrics import Metrics
 from gateway.problems import status_of
 from gateway.routes import ROUTES
 from gateway.views import reply
-from gateway.web import Front, application
+from gateway.web import application
 from kernel.errors import Reason, Refusal
 from tests.unit.gateway import parts
 
@@ -24,12 +24,10 @@ class Site:
         self.does = lambda **_: reply({"fine": True})
         self.metrics = Metrics()
         self.clock = parts.Set()
-        front = Front(
-            "https://gateway.example",
-            self.clock,
-            parts.Counting(),
+        front = parts.front(
             self.metrics,
             lambda error, exchange: self.reported.append((str(error), exchange)),
+            self.clock,
         )
         self.app = application(front, dict.fromkeys((route.view for route in ROUTES), self.view))
         self.client = self.app.test_client()
@@ -109,7 +107,7 @@ def test_a_fault_is_reported_and_told_as_internal_without_its_text(site):
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/v1/none", "/v1/exchanges/", "/livez/", "//livez", "/v1//exchanges", "/LIVEZ", "/%2e"],
+    ["/v1/none", "/v1/exchanges/", "/livez/", "//livez", "/v1//exchanges", "/LIVEZ", "/%2e"],
 )
 def test_a_path_that_is_not_letter_by_letter_ours_is_not_found(site, path):
     answer = site.client.get(path)
