@@ -1,6 +1,6 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix bench lock clean
+.PHONY: help demo serve test check fix bench lock assets clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -40,6 +40,12 @@ bench: $(VENV)/.development ## The benchmarks: tables, and bench.json
 lock: $(VENV)/.development ## Pin all requirements with their hashes
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt requirements.in
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o dev-requirements.txt dev-requirements.in
+
+assets: $(VENV)/.development ## The pages' texts: extract, update the languages, compile
+	mkdir -p var
+	$(BIN)/pybabel -q extract -F consent/translations/babel.cfg -k lazy_gettext -k _ --no-location --sort-output -o var/messages.pot consent identity gateway
+	$(BIN)/pybabel -q update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 100 -i var/messages.pot -d consent/translations
+	$(BIN)/pybabel -q compile -d consent/translations
 
 clean: ## Remove what was built here
 	rm -rf $(VENV) var node_modules .mypy_cache .ruff_cache .pytest_cache bench.json

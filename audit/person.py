@@ -16,7 +16,7 @@ from kernel.effect import Key
 from kernel.names import SubjectRef
 
 _CHUNK = 256
-MAX_LOOKED_AT = 5_000
+MAX_LOOKED_AT = 3_000
 """How many entries one page looks at for those that are wanted."""
 
 _LINES = (

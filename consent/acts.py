@@ -8,6 +8,7 @@ from consent.model import Act, Declined, Kind, Record, State
 from consent.notices import check_notice
 from consent.rows import actor, grants
 from consent.rules import FINAL, RESTRICTING, check, check_narrowing, following, offered
+from consent.words import MAX_REASON, checked
 from kernel.canonical import Json
 from kernel.clock import Micros
 from kernel.effect import Effect
@@ -79,6 +80,8 @@ def written(act: Act, seen: Seen, fresh: Fresh) -> tuple[Entry, Effect]:
 def _check(act: Act, held: Record | None) -> None:
     if act.means.method not in _BY.get(act.kind, _PERSON):
         raise Declined(f"To {act.kind.value} is not for those who come by {act.means.method}.")
+    if (act.reason is not None) is not (act.means.method == AUTHORITY):
+        raise Declined("An authority says why it acts; nobody else has to.")
     if (act.choice is not None) is not (act.kind in {Kind.GIVE, Kind.NARROW}):
         raise Declined("To give is to choose facts; nothing else takes a choice.")
     if (act.asked is not None) is not (act.kind is Kind.REQUEST):
@@ -99,6 +102,8 @@ def _check(act: Act, held: Record | None) -> None:
 
 def _said(act: Act) -> Mapping[str, Json]:
     said: dict[str, Json] = {"act": act.kind.value}
+    if act.reason is not None:
+        said["reason"] = checked(act.reason, MAX_REASON)
     if act.choice is not None:
         said["fields"] = grants(act.choice.granted)
         if act.kind is Kind.GIVE:
@@ -110,6 +115,8 @@ def _said(act: Act) -> Mapping[str, Json]:
             "fields": grants(act.asked.fields),
             "open_days": act.terms.asking.open_days,
         }
+        if act.asked.case_text is not None:
+            said["case"] = act.asked.case_text
     if act.notice is not None:
         said["notice"] = {"digest": act.notice.digest, "language": act.notice.language}
     return said

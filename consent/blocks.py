@@ -1,6 +1,7 @@
 """Blocks: what stands before everything about a person, whatever consent or law would allow."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from consent.model import Means, Person, Stale
@@ -15,7 +16,17 @@ class BlockKind(StrEnum):
     SELF = "self"
     PROTECTED = "protected"
     COURT = "court"
-    RESTRICTED = "restricted"
+    RESTRICTION = "restriction"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Order:
+    """An authority's word about one kind of block: who gives it, why, and whether it is over."""
+
+    kind: BlockKind
+    officer: str
+    reason: str
+    lift: bool
 
 
 def kinds(row: Mapping[str, Value] | None) -> frozenset[str]:
@@ -23,7 +34,9 @@ def kinds(row: Mapping[str, Value] | None) -> frozenset[str]:
     return frozenset(str(row["kinds"]).split()) if row is not None else frozenset()
 
 
-def blocking(person: Person, kind: BlockKind, means: Means, *, lift: bool) -> tuple[Entry, Effect]:
+def blocking(
+    person: Person, kind: BlockKind, means: Means, *, lift: bool, reason: str | None = None
+) -> tuple[Entry, Effect]:
     """Return what the ledger is to write to set or lift one kind; the others stay as they are.
 
     The effect raises `Stale` where that is done already.
@@ -47,7 +60,7 @@ def blocking(person: Person, kind: BlockKind, means: Means, *, lift: bool) -> tu
         header={},
         disclosures={
             "actor": actor(means),
-            "request": {"kind": kind.value},
+            "request": {"kind": kind.value} | ({"reason": reason} if reason is not None else {}),
         },
         concerned=(Concerned(person.ref, person.subject),),
         restricts=not lift,

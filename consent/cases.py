@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from unicodedata import category
 
+from consent import words
 from consent.model import Declined, Person
 from consent.rows import integer
 from kernel.chance import Chance
@@ -22,8 +22,6 @@ from kernel.names import AgencyId, CaseId, Subject, SubjectRef
 MAX_TEXT = 2000
 MOST_OPEN = 20
 MOST_LISTED = 500
-# Characters that turn the direction of all that follows could show an officer another text.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 _OF = "SELECT * FROM resident_case WHERE subject_ref = ? ORDER BY opened DESC, opening DESC LIMIT ?"
 _ONE = "SELECT * FROM resident_case WHERE id = ? AND subject_ref = ?"
@@ -83,13 +81,13 @@ class CaseStore:
     def open(self, person: Person, kind: CaseKind, about: str, agency: AgencyId, text: str) -> Case:
         """Open a case in the person's own words; raises `Declined` where those are too many or
         none, and `Refusal` (`quota.exceeded`) where too many of their cases wait."""
-        words = checked(text)
+        told = checked(text)
         case = CaseId(self._chance.identifier("ca"))
         entry = Entry(
             type=EntryType.CASE_OPENED,
             header={"case": case},
             disclosures={
-                "request": {"text": words, "kind": kind.value, "about": about, "agency": agency},
+                "request": {"text": told, "kind": kind.value, "about": about, "agency": agency},
             },
             concerned=(Concerned(person.ref, person.subject),),
         )
@@ -101,7 +99,7 @@ class CaseStore:
         """Answer an open case for good; raises `Declined` where it is answered already."""
         if outcome is CaseState.OPEN:
             raise Declined("An answer closes the case: say how.")
-        words = checked(text)
+        told = checked(text)
         row = self._database.read().execute(_GET, (case.id,)).fetchone()
         if row is None:
             raise Declined("There is no such case.")
@@ -111,7 +109,7 @@ class CaseStore:
             header={"case": case.id},
             disclosures={
                 "actor": {"officer": officer},
-                "response": {"outcome": outcome.value, "text": words},
+                "response": {"outcome": outcome.value, "text": told},
             },
             concerned=(Concerned(case.ref, subject),),
         )
@@ -142,15 +140,7 @@ class CaseStore:
 def checked(text: str) -> str:
     """Return what a person wrote with plain line ends, or raise `Declined`: 1 to 2000 characters,
     no control character but the end of a line."""
-    words = text.replace("\r\n", "\n").strip()
-    if not 1 <= len(words) <= MAX_TEXT:
-        raise Declined(f"Write at least a word, and at most {MAX_TEXT} characters.")
-    if any(
-        letter != "\n" and (category(letter) in {"Cc", "Cs"} or letter in _TURNING)
-        for letter in words
-    ):
-        raise Declined("The text holds a character that cannot be kept; write it in plain letters.")
-    return words
+    return words.checked(text, MAX_TEXT)
 
 
 def _key(case: CaseId) -> Key:

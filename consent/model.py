@@ -146,6 +146,8 @@ class Act:
     choice: Choice | None = None
     notice: Notice | None = None
     asked: "Asked | None" = None
+    reason: str | None = None
+    """Why, in an authority's own words; they stand only in the ledger entry's disclosures."""
     epoch: int | None = None
     """The control epoch under which the terms were read: the entry's own (`kernel.entry.Entry`)."""
     after: tuple[ConsentId, int] | None = None
@@ -154,7 +156,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Asked:
-    """What an agency asks a person for."""
+    """What an agency asks a person for; the case in clear goes to the entry's disclosure alone."""
 
     id: RequestId
     client: ClientId
@@ -162,6 +164,7 @@ class Asked:
     case: bytes | None
     """The agency's case, sealed (`identity.pseudonyms`: `seal_text`)."""
     return_url: str | None
+    case_text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

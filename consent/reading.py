@@ -17,7 +17,7 @@ from consent.model import (
 )
 from consent.requests import request_of
 from consent.rows import event_of, record_of
-from consent.rules import finding, standing
+from consent.rules import STANDING, finding, standing
 from kernel.clock import Clock, Micros
 from kernel.database import Database
 from kernel.names import (
@@ -47,6 +47,13 @@ WHERE s.subject_ref = ? AND s.agreement = ?
 _ASKED = "SELECT request FROM consent_asked WHERE subject_ref = ? AND agreement = ?"
 _RECORD = "SELECT * FROM consent WHERE id = ? AND subject_ref = ?"
 _RECORDS = "SELECT * FROM consent WHERE subject_ref = ? ORDER BY since, id"
+_UNDER = """
+SELECT * FROM consent WHERE agreement = ? AND state IN (?, ?, ?) AND valid_until > ? AND id > ?
+ORDER BY id LIMIT ?
+"""
+_COUNT_UNDER = """
+SELECT count(*) FROM consent WHERE agreement = ? AND state IN (?, ?, ?) AND valid_until > ?
+"""
 _USES = """
 SELECT exchange, at, agency, service FROM consent_use WHERE consent = ? ORDER BY "index"
 """
@@ -109,6 +116,17 @@ class Reading:
         """Return every record of a person, oldest first."""
         rows = self._database.read().execute(_RECORDS, (ref,))
         return [record_of(dict(row)) for row in rows]
+
+    def under(self, agreement: AgreementId, after: ConsentId, limit: int) -> list[Record]:
+        """Return consents to an agreement that stand and are not over by time, whosever they are:
+        those behind a name, by name."""
+        values = (agreement, *sorted(STANDING), self._clock.now(), after, limit)
+        return [record_of(dict(row)) for row in self._database.read().execute(_UNDER, values)]
+
+    def count_under(self, agreement: AgreementId) -> int:
+        """Return how many consents to an agreement stand and are not over by time."""
+        values = (agreement, *sorted(STANDING), self._clock.now())
+        return int(self._database.read().execute(_COUNT_UNDER, values).fetchone()[0])
 
     def uses(self, consent: ConsentId) -> tuple[Use, ...]:
         """Return every release under a consent, in the ledger's order."""

@@ -1,13 +1,14 @@
 """Consent store: reads the records, and carries out what people decide, each one ledger entry."""
 
-from consent.acts import Fresh, written
-from consent.blocks import BlockKind, blocking
+from consent.acts import AUTHORITY, Fresh, written
+from consent.blocks import BlockKind, Order, blocking
 from consent.model import Acknowledgement, Act, Declined, Means, Overtaken, Person, Stale
 from consent.reading import Reading
+from consent.words import MAX_REASON, checked
 from kernel.chance import Chance
 from kernel.clock import Clock, Micros
 from kernel.database import Database
-from kernel.entry import Ledger
+from kernel.entry import Ledger, Logged
 from kernel.names import ConsentId, ReceiptId
 
 TRIES = 5
@@ -60,18 +61,35 @@ class ConsentStore(Reading):
 
     def lock(self, person: Person, means: Means) -> Micros:
         """Lock everything about a person on their own word; return since when it is locked."""
-        return self._block(person, means, lift=False)
+        return self._block(person, BlockKind.SELF, means, lift=False).time
 
     def unlock(self, person: Person, means: Means) -> Micros:
         """Lift the person's own lock and no other block; return since when it is lifted."""
-        return self._block(person, means, lift=True)
+        return self._block(person, BlockKind.SELF, means, lift=True).time
 
-    def _block(self, person: Person, means: Means, *, lift: bool) -> Micros:
+    def ordered(self, person: Person, order: Order) -> Logged:
+        """Set or lift a block on an authority's word; the person's own lock is not theirs."""
+        if order.kind is BlockKind.SELF:
+            raise Declined("The person's own lock is for the person alone.")
+        means, reason = Means(AUTHORITY, order.officer), checked(order.reason, MAX_REASON)
+        return self._block(person, order.kind, means, lift=order.lift, reason=reason)
+
+    def _block(
+        self,
+        person: Person,
+        kind: BlockKind,
+        means: Means,
+        *,
+        lift: bool,
+        reason: str | None = None,
+    ) -> Logged:
         for _ in range(TRIES):
-            if (BlockKind.SELF in self.blocks(person.ref)) is not lift:
+            if (kind in self.blocks(person.ref)) is not lift:
                 raise Declined("Nothing is locked." if lift else "This is locked already.")
             try:
-                return self._ledger.append(*blocking(person, BlockKind.SELF, means, lift=lift)).time
+                return self._ledger.append(
+                    *blocking(person, kind, means, lift=lift, reason=reason)
+                )
             except Stale:  # somebody else did so in between: look again
                 continue
         raise Stale

@@ -33,7 +33,7 @@ def _head(info: Node) -> str:
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
-        '<meta name="color-scheme" content="light dark">\n'
+        '<meta name="color-scheme" content="light">\n'
         f"<title>{title}</title>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
         f"<p>{_prose(info['summary'])}</p>\n<p>{_prose(info['description'])}</p>\n"
         '<p>For programs: <a href="/openapi.json">/openapi.json</a>.</p>'
@@ -42,14 +42,15 @@ def _head(info: Node) -> str:
 
 def _contents(api: Node) -> Iterator[str]:
     yield "<nav>\n<ul>"
-    yield '<li><a href="#credentials">Credentials</a></li>'
+    yield '<li><a href="#credentials">Credentials</a> that a request needs</li>'
     for tag in api["tags"]:
         yield f"<li>{escape(tag['name'])}\n<ul>"
         for method, path, operation in _operations(api, tag["name"]):
             link = f'<a href="#{operation["operationId"]}"><code>{method} {escape(path)}</code></a>'
             yield f"<li>{link} {_prose(operation['summary'])}</li>"
         yield "</ul></li>"
-    yield '<li><a href="#schemas">Schemas</a></li>\n<li><a href="#reasons">Reasons</a></li>'
+    yield '<li><a href="#schemas">Schemas</a> of what is sent and answered</li>'
+    yield '<li><a href="#reasons">Reasons</a> for a refusal</li>'
     yield "</ul>\n</nav>"
 
 
@@ -148,9 +149,8 @@ def _schemas(api: Node) -> Iterator[str]:
         yield "<dl>"
         for member, about in schema["properties"].items():
             must = "" if member in schema.get("required", ()) else ", optional"
-            yield f"<dt><code>{escape(member)}</code>: {_type(about)}{must}</dt>"
-            if "description" in about:
-                yield f"<dd>{_prose(about['description'])}</dd>"
+            told = f": {_prose(about['description'])}" if "description" in about else ""
+            yield f"<dt><code>{escape(member)}</code>{must}</dt>\n<dd>{_type(about)}{told}</dd>"
         yield "</dl>"
 
 

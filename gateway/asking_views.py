@@ -121,6 +121,7 @@ class AskingViews:
             fields=ask.grants,
             case=None if ask.case is None else self.people.seal_text(ask.case, ref),
             return_url=ask.return_url,
+            case_text=ask.case,
         )
         act = Act(
             Kind.REQUEST,

@@ -8,10 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from kernel.loopback import LOOPBACK, on_this_machine
+
 PREFIX = "GATEWAY_"
 SOURCE = "SOURCE_"
 MAX_FILE = 64 * 1024
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class BadSettings(ValueError):
@@ -199,7 +200,8 @@ def _signin(given: _Given) -> Signin:
         "officer": given.take("OFFICER_OIDC_CLIENT_ID", ""),
     }
     for issuer in filter(None, issuers.values()):
-        if not issuer.startswith("https://") and not on_this_machine(issuer):
+        plain = issuer.startswith("http://") and on_this_machine(issuer)
+        if not plain and not issuer.startswith("https://"):
             raise BadSettings(f"{PREFIX}OIDC_ISSUER is https, as in https://login.gov.")
     if residents and not clients["resident"]:
         raise BadSettings(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID beside it.")
@@ -220,15 +222,6 @@ def _algorithms(value: str) -> frozenset[str]:
     if not named or not named <= {"ES256", "PS256", "EdDSA", "RS256"}:
         raise BadSettings("GATEWAY_OIDC_ALGORITHMS is one or more of ES256 PS256 EdDSA RS256.")
     return named
-
-
-def on_this_machine(url: str) -> bool:
-    """Tell whether a URL leads to the machine itself."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    return host in LOOPBACK or host.startswith("127.") or host.endswith(".localhost")
 
 
 def _sources(given: _Given) -> dict[str, SourceSettings]:

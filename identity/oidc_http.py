@@ -13,12 +13,12 @@ import pycurl
 
 from identity.oidc_model import unreachable
 from kernel.canonical import BadJson, Json, parse
+from kernel.loopback import LOOPBACK
 
 WITHIN = 5.0
 MAX_ANSWER = 128 * 1024
 _MAX_HEAD = 32 * 1024
 _MAX_URL = 2048
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _OK = 200
 _JSON = frozenset({"application/json", "application/jwk-set+json"})
 
@@ -51,7 +51,7 @@ def trusted(url: str, *, beside: str = "") -> bool:
         return False
     if not host or parts.fragment or "@" in parts.netloc or "\\" in url:
         return False
-    plain = parts.scheme == "http" and host in _LOOPBACK and not beside.startswith("https:")
+    plain = parts.scheme == "http" and host in LOOPBACK and not beside.startswith("https:")
     return parts.scheme == "https" or plain
 
 

@@ -1,13 +1,14 @@
 """Tour: every page that links lead to, found as a visitor finds them and named by its route."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from gateway.routes import PEOPLE, ROUTES, Route
+from gateway.routes import PEOPLE, ROUTES
 from tests.person import Page, Someone
 
 PAGE_ROUTES = [one for one in ROUTES if one.audience in PEOPLE]
@@ -17,6 +18,7 @@ MOST = 100
 PAGED = {"before", "to", "lang", "v"}
 """Parameters that lead to more of the same."""
 
+_ELEMENT = re.compile(r"<[a-z][^\s>]*(?:[^>]* class=\"[^\"]*\")?")
 _URLS = Map(
     [
         Rule(one.rule, endpoint=one.rule, methods=[one.method])
@@ -57,6 +59,9 @@ class Tour:
     files: set[Stop] = field(default_factory=set)
     """Addresses that answer with a file, or send the reader on."""
 
+    shapes: dict[Stop, frozenset[str]] = field(default_factory=dict)
+    """The elements with their classes on each page: what there is to get wrong."""
+
     def rules(self) -> set[str]:
         """Return the rules of all pages found."""
         return {one.rule for one in self.paths}
@@ -75,6 +80,8 @@ def walk(visitor: Someone, starts: Iterable[str]) -> Tour:
             page = visitor.get(path)
             if page.status == 303 or not page.header("content-type").startswith("text/html"):
                 tour.files.add(stop)
+            else:
+                tour.shapes[stop] = frozenset(_ELEMENT.findall(page.text))
             waiting += _further(tour, visitor, path, page)
         assert len(tour.paths) < MOST, f"more than {MOST} kinds of pages"
     return tour
@@ -96,6 +103,12 @@ def _further(tour: Tour, visitor: Someone, path: str, page: Page) -> list[str]:
     return [one._replace(scheme="", netloc="", fragment="").geturl() for one in ours]
 
 
-def routes_for(*audiences: str, method: str = "GET") -> list[Route]:
-    """Return the routes of an audience."""
-    return [one for one in PAGE_ROUTES if one.audience in audiences and one.method == method]
+def different(tours: Iterable[tuple[str, Tour]]) -> Iterator[tuple[str, Stop, str]]:
+    """Yield who, stop and address of every page that has something which no page of the same stop
+    before it had."""
+    known: dict[Stop, frozenset[str]] = {}
+    for who, tour in tours:
+        for stop, shape in tour.shapes.items():
+            if not shape <= known.get(stop, frozenset()):
+                known[stop] = known.get(stop, frozenset()) | shape
+                yield who, stop, tour.paths[stop]

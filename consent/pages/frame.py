@@ -24,6 +24,7 @@ _LOGIN = {RESIDENT: "/login", OFFICER: "/officer/login"}
 _START = {RESIDENT: "/home", OFFICER: "/officer"}
 _LEVELS = tuple(Level)
 SEE_OTHER = 303
+NAME = "Causeway"
 
 
 class NotFromHere(Refusal):
@@ -167,6 +168,7 @@ class Frame:
         """Return a page from its template."""
         body = render_template(
             template,
+            site=NAME,
             visit=visit,
             language=visit.language,
             languages=tuple(LANGUAGES.values()),

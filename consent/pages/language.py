@@ -52,8 +52,11 @@ def chosen() -> Language:
 
 
 def _accepted(header: str) -> Language:
-    accepted = parse_accept_header(header[:500], LanguageAccept)
-    return LANGUAGES[accepted.best_match(LANGUAGES, ENGLISH.tag)]
+    """Return the first of ours that a browser names, by its primary subtag (RFC 4647 §3.4)."""
+    for tag, quality in parse_accept_header(header[:500], LanguageAccept):
+        if quality > 0 and (found := LANGUAGES.get(tag.partition("-")[0].lower())):
+            return found
+    return ENGLISH
 
 
 def install(app: Flask) -> None:

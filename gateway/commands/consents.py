@@ -1,31 +1,35 @@
-"""The counter: consents given, refused and withdrawn for a person who stands before a clerk."""
+"""The counter: consents given, refused and taken back for a person who stands before a clerk."""
+
+from dataclasses import replace
 
 import click
-import orjson
 
 from audit.model import Activity
 from audit.person import activity as activity_of
-from consent.model import Acknowledgement, Act, Choice, Kind, Means, Person, Record
+from consent.model import Act, Choice, Grant, Kind, Means, Record
 from consent.rows import grants
+from gateway.commands.counter import (
+    AGREEMENT,
+    CLERK,
+    METHOD,
+    SUBJECT,
+    Name,
+    agreement_of,
+    carry_out,
+    fact,
+    person_of,
+    say,
+    terms_for,
+)
 from gateway.commands.opening import No, opened, plainly
-from gateway.model import Agreement, Basis
-from gateway.rooms import Rooms
 from gateway.terms import terms_of
 from kernel.canonical import Json
 from kernel.clock import rfc3339
-from kernel.names import AgreementId, Pointer, ServiceId, Subject
+from kernel.names import AgreementId
 
-_AGREEMENT = click.option("--agreement", required=True, help="The sharing agreement.")
-_SUBJECT = click.option(
-    "--subject", required=True, metavar="SCHEME:VALUE", help="The person, as in their papers."
-)
-_CLERK = click.option("--clerk", required=True, help="Who takes the person's word down.")
-_METHOD = click.option(
-    "--method", type=click.Choice(["counter"]), default="counter", help="How the word reached us."
-)
 _ONLY = click.option("--agreement", help="Only this agreement.")
 _ANY_METHOD = click.option("--method", type=click.Choice(["counter"]), help="As for the others.")
-_ANY_CLERK = click.option("--clerk", help="As for the others.")
+_ANY_CLERK = click.option("--clerk", type=Name(), help="As for the others.")
 
 
 @click.group()
@@ -38,10 +42,10 @@ def consents() -> None:
 
 
 @consents.command()
-@_AGREEMENT
-@_SUBJECT
-@_METHOD
-@_CLERK
+@AGREEMENT
+@SUBJECT
+@METHOD
+@CLERK
 @click.option("--field", "fields", multiple=True, metavar="SERVICE#PTR", help="One fact of many.")
 @click.option(
     "--valid-days", type=click.IntRange(1), help="Days; the agreement's most if left out."
@@ -64,22 +68,22 @@ def give(
         --subject resident-number:RN-0000000 --clerk c-1 --field tax/income#/income/total
     """
     with opened() as rooms:
-        registered = _agreement(rooms, agreement)
+        registered = agreement_of(rooms, agreement)
         terms = terms_of(registered)
         choice = Choice(
-            granted=frozenset(_grant(field) for field in fields) or terms.offered,
+            granted=frozenset(fact(field) for field in fields) or terms.offered,
             valid_days=valid_days or registered.max_valid_days,
             uses=uses or registered.max_uses,
         )
-        person = _person(rooms, subject)
-        _tell(rooms.consents.carry_out(Act(Kind.GIVE, person, terms, Means(method, clerk), choice)))
+        person = person_of(rooms, subject)
+        carry_out(rooms, Act(Kind.GIVE, person, terms, Means(method, clerk), choice))
 
 
 @consents.command()
-@_AGREEMENT
-@_SUBJECT
-@_METHOD
-@_CLERK
+@AGREEMENT
+@SUBJECT
+@METHOD
+@CLERK
 @plainly
 def refuse(agreement: str, subject: str, method: str, clerk: str) -> None:
     """Write down that the person says no.
@@ -92,10 +96,10 @@ def refuse(agreement: str, subject: str, method: str, clerk: str) -> None:
 
 
 @consents.command()
-@_AGREEMENT
-@_SUBJECT
-@_METHOD
-@_CLERK
+@AGREEMENT
+@SUBJECT
+@METHOD
+@CLERK
 @plainly
 def withdraw(agreement: str, subject: str, method: str, clerk: str) -> None:
     """End a consent for good; prints every release before that.
@@ -107,8 +111,70 @@ def withdraw(agreement: str, subject: str, method: str, clerk: str) -> None:
     _act(Kind.WITHDRAW, agreement, subject, Means(method, clerk))
 
 
+@consents.command()
+@AGREEMENT
+@SUBJECT
+@METHOD
+@CLERK
+@plainly
+def suspend(agreement: str, subject: str, method: str, clerk: str) -> None:
+    """Pause a consent until the person lets it go on; prints every release before that.
+
+    \b
+    Example: python -m gateway consents suspend --agreement family-allowance \\
+        --subject resident-number:RN-0000000 --clerk c-1
+    """
+    _act(Kind.SUSPEND, agreement, subject, Means(method, clerk))
+
+
+@consents.command()
+@AGREEMENT
+@SUBJECT
+@METHOD
+@CLERK
+@plainly
+def resume(agreement: str, subject: str, method: str, clerk: str) -> None:
+    """Let a paused consent go on.
+
+    \b
+    Example: python -m gateway consents resume --agreement family-allowance \\
+        --subject resident-number:RN-0000000 --clerk c-1
+    """
+    _act(Kind.RESUME, agreement, subject, Means(method, clerk))
+
+
+@consents.command()
+@AGREEMENT
+@SUBJECT
+@METHOD
+@CLERK
+@click.option(
+    "--drop",
+    "dropped",
+    multiple=True,
+    required=True,
+    metavar="SERVICE#PTR",
+    help="One fact to take away, of one or many.",
+)
+@plainly
+def narrow(agreement: str, subject: str, method: str, clerk: str, dropped: tuple[str, ...]) -> None:
+    """Take facts away from a consent; the others stay as they are.
+
+    \b
+    Example: python -m gateway consents narrow --agreement family-allowance \\
+        --subject resident-number:RN-0000000 --clerk c-1 --drop tax/income#/income/total
+    """
+    away = frozenset(fact(one) for one in dropped)
+    with opened() as rooms:
+        person = person_of(rooms, subject)
+        terms = terms_for(rooms, agreement, person)
+        held = rooms.consents.current(person.ref, AgreementId(agreement))
+        act = Act(Kind.NARROW, person, terms, Means(method, clerk), _without(away, held))
+        carry_out(rooms, replace(act, after=(held.id, held.epoch) if held else None))
+
+
 @consents.command("list")
-@_SUBJECT
+@SUBJECT
 @_ONLY
 @_ANY_METHOD
 @_ANY_CLERK
@@ -120,13 +186,13 @@ def list_(subject: str, agreement: str | None, **_: str | None) -> None:
     Example: python -m gateway consents list --subject resident-number:RN-0000000
     """
     with opened() as rooms:
-        for record in rooms.consents.records(_person(rooms, subject).ref):
+        for record in rooms.consents.records(person_of(rooms, subject).ref):
             if agreement in {None, record.agreement}:
-                _print(_described(record, len(rooms.consents.uses(record.id))))
+                say(_described(record, len(rooms.consents.uses(record.id))))
 
 
 @consents.command()
-@_SUBJECT
+@SUBJECT
 @_ONLY
 @_ANY_METHOD
 @_ANY_CLERK
@@ -138,58 +204,24 @@ def activity(subject: str, agreement: str | None, **_: str | None) -> None:
     Example: python -m gateway consents activity --subject resident-number:RN-0000000
     """
     with opened() as rooms:
-        ref = _person(rooms, subject).ref
+        ref = person_of(rooms, subject).ref
         for event in activity_of(rooms.database.read(), rooms.root, ref):
             if agreement in {None, event.header.get("agreement")}:
-                _print(_event(event))
+                say(_event(event))
 
 
 def _act(kind: Kind, agreement: str, subject: str, means: Means) -> None:
     with opened() as rooms:
-        terms = terms_of(_agreement(rooms, agreement))
-        _tell(rooms.consents.carry_out(Act(kind, _person(rooms, subject), terms, means)))
+        person = person_of(rooms, subject)
+        carry_out(rooms, Act(kind, person, terms_for(rooms, agreement, person), means))
 
 
-def _agreement(rooms: Rooms, name: str) -> Agreement:
-    found = rooms.control.now().agreements.get(AgreementId(name))
-    if found is None:
-        raise click.BadParameter("there is no agreement of that name", param_hint="--agreement")
-    if found.basis is not Basis.CONSENT:
-        raise No("That agreement rests on a law, not on consent: the person can object, not agree.")
-    return found
-
-
-def _person(rooms: Rooms, text: str) -> Person:
-    scheme, _, value = text.partition(":")
-    subject = rooms.control.now().subject(Subject(scheme, value))
-    return Person(subject, rooms.pseudonyms.ref(subject), rooms.pseudonyms.seal(subject))
-
-
-def _grant(text: str) -> tuple[ServiceId, Pointer]:
-    service, found, pointer = text.partition("#")
-    if not found:
-        raise click.BadParameter("write SERVICE#PTR, as in tax/income#/income/total")
-    return ServiceId(service), Pointer(pointer)
-
-
-def _tell(done: Acknowledgement) -> None:
-    _print(
-        {
-            "consent": done.consent,
-            "state": done.state.value,
-            "at": rfc3339(done.at),
-            "index": done.index,
-            "uses": [
-                {
-                    "exchange": use.exchange,
-                    "at": rfc3339(use.at),
-                    "agency": use.agency,
-                    "service": use.service,
-                }
-                for use in done.uses
-            ],
-        }
-    )
+def _without(away: frozenset[Grant], held: Record | None) -> Choice:
+    """Return what remains without some of the facts that are shared now."""
+    shared = held.granted if held else frozenset[Grant]()
+    if unshared := sorted(away - shared):
+        raise No("{}#{} is not shared under this consent.".format(*unshared[0]))
+    return Choice(shared - away, 0, None)
 
 
 def _described(record: Record, uses: int) -> dict[str, Json]:
@@ -212,7 +244,3 @@ def _event(event: Activity) -> dict[str, Json]:
         **event.header,
         "disclosures": event.disclosures,
     }
-
-
-def _print(document: dict[str, Json]) -> None:
-    click.echo(orjson.dumps(document))

@@ -16,7 +16,7 @@ from gateway.demo.agencies import (
     receipt_of,
     run,
 )
-from gateway.demo.amina import Amina
+from gateway.demo.amina import LEFT_OUT, Amina
 from gateway.demo.browser import NotShown
 from gateway.demo.cheat import forge
 from gateway.demo.country import Country
@@ -90,6 +90,7 @@ class Story:
             "Sign in there and answer as you like", lambda: self._learnt(name) == "answered"
         ):
             Amina(self.country).agree(url)
+            self.say(f"   She signs in, ticks all but {LEFT_OUT!r}, checks her answers, says yes.")
         told = self._learnt(name)
         self._hold(told == "answered", f"the agency learns {told!r}")
         self.say(f"   Family Benefits learns that she {told}, and not what.")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from consent.blocks import BlockKind, blocking
-from consent.model import Declined, FindingState, Kind, Stale, Standing, State, Use
+from consent.model import Declined, FindingState, Kind, Overtaken, Stale, Standing, State, Use
 from consent.store import TRIES, ConsentStore
 from kernel.chance import SystemChance
 from kernel.clock import SECOND
@@ -282,6 +282,24 @@ def test_uses_are_counted_for_the_present_term(office):
     assert office.store.standing(record, parts.REVISION, now) is Standing.GIVEN
     assert office.store.standing(record, None, now) is Standing.NEEDS_RECONFIRMATION
     assert len(office.store.uses(consent)) == 2
+
+
+def test_an_act_about_a_record_that_moved_on_is_told_so_and_leaves_no_trace(office):
+    asked = office.act(parts.asking())
+    yes = replace(parts.giving(FACT), after=(asked.consent, 1))
+    office.act(yes)
+    size = office.log.ledger.size
+    for late in (yes, replace(parts.refusing(), after=("co_other", 2))):
+        with pytest.raises(Overtaken):
+            office.act(late)
+    assert office.log.ledger.size == size
+    assert office.state() is FindingState.GIVEN
+
+
+def test_an_act_about_a_record_where_there_is_none_is_told_so(office):
+    with pytest.raises(Overtaken):
+        office.act(replace(parts.giving(), after=("co_other", 1)))
+    assert office.store.records(parts.REF) == []
 
 
 def test_an_act_that_others_always_overtake_gives_up_by_name(office):

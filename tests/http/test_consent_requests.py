@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from consent.model import Means, Person
 from gateway.demo.country import ROOT
 from gateway.policy.catalogue import luhn
+from gateway.rooms import opened
+from gateway.settings import Settings
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
+from kernel.names import Subject
 from tests.agency import Agency, Answer
 from tests.attacks.ledger_watch import committed, nothing_written, size
 from tests.country import ENROLMENT, INCOME, RESIDENTS, SCHEME, RunningCountry
@@ -82,12 +86,15 @@ def test_the_request_is_one_entry_of_the_persons_own_list(
 ) -> None:
     person = country.resident()
     before = size(country)
-    assert agency.ask_consent(person.number, YEAR).status == 201
+    assert agency.ask_consent(person.number, YEAR, case="FA-9").status == 201
     (leaf,) = committed(country, before)
     assert (leaf["type"], leaf["consumer"]) == ("consent.requested", "family-benefits")
     assert leaf["agreement"] == "family-allowance"
     (told,) = country.activity(person)
     assert (told["type"], told["number"]) == ("consent.requested", 1)
+    request = told["disclosures"]["request"]
+    assert (request["case"], request["fields"]) == ("FA-9", YEAR)
+    assert "FA-9" not in json.dumps(leaf)
     assert person.number not in json.dumps(leaf)
 
 
@@ -245,12 +252,22 @@ def outside(answer: Answer) -> tuple[Any, ...]:
     return answer.status, size, frozenset(headers), frozenset(answer.json)
 
 
+def lock_everything(country: RunningCountry, number: str) -> None:
+    """Lock all about a resident, as their own page does."""
+    with opened(Settings.parse(country.country.settings)) as rooms:
+        subject = Subject(SCHEME, number)
+        named = rooms.pseudonyms
+        person = Person(subject, named.ref(subject), named.seal(subject))
+        rooms.consents.lock(person, Means("web", ""))
+
+
 def test_an_unknown_person_answers_like_any_other(country: RunningCountry, agency: Agency) -> None:
     agreed = country.consenting()
     withdrew = country.consenting()
     assert country.consents("withdraw", withdrew).returncode == 0
-    known = country.resident()
-    numbers = [agreed.number, withdrew.number, known.number, nobody()]
+    known, locked = country.resident(), country.resident()
+    lock_everything(country, locked.number)
+    numbers = [agreed.number, withdrew.number, known.number, locked.number, nobody()]
     answers = [agency.ask_consent(number, YEAR) for number in numbers]
     assert {outside(answer) for answer in answers} == {outside(answers[0])}
     assert answers[0].status == 201

@@ -178,6 +178,12 @@ def test_a_rule_that_is_weakened_fails_its_tests_and_its_cases(
         ),
         ("agreement: family-allowance", "agreement: allowance", "has no `allowance`"),
         ("cases:", "cases: []\nothers:", "must not be empty"),
+        (", answers: [/income/total]}", "}", "`answers` must name each fact in `travel` that is"),
+        (
+            "travel: [/address/postcode, /name/family]",
+            "travel: [/address/postcode, /name/family], answers: [/name/family]",
+            "that is agreed as an answer, no other",
+        ),
         ("cases:", "cases: &a", "anchors"),
     ],
 )

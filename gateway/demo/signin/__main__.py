@@ -6,12 +6,14 @@ from pathlib import Path
 
 from crypto.keyfile import KeyRefused
 from gateway.demo.signin.grants import Grants
+from gateway.demo.signin.provider import Provider
 from gateway.demo.signin.register import Register
-from gateway.demo.signin.service import Provider, Service
+from gateway.demo.signin.service import Service
 from gateway.demo.signin.tokens import Assertions, Key, Tokens
-from gateway.settings import BadSettings, Mode, Settings, on_this_machine
+from gateway.settings import BadSettings, Mode, Settings
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
+from kernel.loopback import on_this_machine
 
 
 def main(arguments: list[str]) -> int:

@@ -95,7 +95,7 @@ def asking(number: int = 1, *fields: Grant, terms: Terms = TERMS, person: Person
 def saying(kind: Kind, terms: Terms = TERMS) -> Act:
     """Return an act that needs no more than its kind, by those who may do it."""
     means = {Kind.REVOKE: SYSTEM, Kind.INVALIDATE: COURT}.get(kind, COUNTER)
-    return Act(kind, AMINA, terms, means)
+    return Act(kind, AMINA, terms, means, reason="A court said so." if means is COURT else None)
 
 
 def refusing(terms: Terms = TERMS) -> Act:

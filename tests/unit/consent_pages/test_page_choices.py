@@ -60,7 +60,9 @@ def test_no_other_text_is_a_choice_beyond_the_facts(code: str):
     assert found is None or code in {found.code, "all"}
 
 
-@pytest.mark.parametrize("code", ["1.0-full", "0.0-full", "00-full", "5-full", "٣-full", "0-full\n"])  # noqa: RUF001
+@pytest.mark.parametrize(
+    "code", ["1.0-full", "0.0-full", "00-full", "5-full", "٣-full", "0-full\n"]
+)
 def test_a_choice_has_one_spelling(code: str):
     assert picked(code, FACTS) is None
 

@@ -73,7 +73,7 @@ def test_every_address_has_its_view(client):
 
 @pytest.mark.parametrize(
     "route",
-    [route for route in ROUTES if route.audience is Audience.ANYONE],
+    [one for one in ROUTES if one.audience is Audience.ANYONE and one.method == "GET"],
     ids=lambda one: one.rule,
 )
 def test_what_is_for_anyone_answers_anyone(client, route):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from gateway.directory import agreement_document, service_document
+from gateway.model import Agreed, Transform, TransformKind
 from gateway.receipts import Place, base64url, located, receipt_claims
 from gateway.terms import terms_of
 from tests.unit.gateway import parts
@@ -67,6 +68,39 @@ def test_an_agreement_is_described_with_its_basis_and_its_fields():
         ]
     }
     assert document["valid_until"].startswith("2027-11-18T")
+
+
+def test_a_receipt_names_the_fields_of_which_only_an_answer_left():
+    year = Transform(TransformKind.YEAR, {})
+    permit = replace(parts.permit(parts.FAMILY, parts.BORN), transforms={parts.BORN: year})
+    claims = receipt_claims("fb-1", parts.warrant(permit=permit), parts.SEALED)
+    assert claims["answers"] == {parts.BORN: "year"}
+    assert claims["fields"] == [parts.BORN, parts.FAMILY]
+
+
+def test_an_agreement_is_described_with_its_questions():
+    band = Transform(TransformKind.BAND, {"edges": [1, 6]})
+    agreed = Agreed(optional=True, transform=band, question={"en": "How old?"})
+    agreement = replace(parts.AGREEMENT, services={parts.SERVICE.id: {parts.BORN: agreed}})
+    assert agreement_document(agreement)["services"] == {
+        "population/residents": [
+            {
+                "field": parts.BORN,
+                "optional": True,
+                "transform": {"kind": "band", "edges": [1, 6]},
+                "question": {"en": "How old?"},
+            }
+        ]
+    }
+
+
+def test_an_agreement_is_described_with_what_a_person_is_told_and_how_often_they_are_asked():
+    document = agreement_document(parts.AGREEMENT)
+    assert document["if_refused"] == {"en": "We ask you for papers."}
+    assert document["instead"] == {"en": "You can bring papers."}
+    assert (document["retention_days"], document["evidence_level"]) == (30, "substantial")
+    assert document["asking"] == {"open_days": 14, "again_after_days": 30, "per_day": 100}
+    assert agreement_document(parts.BY_LAW)["asking"] is None
 
 
 def test_an_agreement_offers_all_of_its_facts_within_its_ceilings():

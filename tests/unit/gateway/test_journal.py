@@ -6,11 +6,12 @@ import pytest
 
 from consent.rows import block_key
 from gateway.exchanges import key_of
-from gateway.model import Stage
+from gateway.model import Stage, Transform, TransformKind
 from kernel.canonical import canonical
 from kernel.clock import SECOND
 from kernel.entry import EntryType
 from kernel.errors import Exact, Outdated, Reason, Refusal, about_the_person
+from kernel.names import Subject
 from tests.unit.gateway import parts
 
 UNKNOWN = Refusal(Reason.FIELD_UNKNOWN, "Item 0 of `fields` cannot be asked for.")
@@ -126,6 +127,21 @@ def test_a_release_is_one_entry_and_its_receipt_says_where_it_stands(journal, le
     assert "consents" not in entry.disclosures
     assert ledger.rows[key_of("ex_1")]["state"] == "released"
     assert receipt.jws == f"1:{parts.NOW // SECOND}:/name/family,/name/given"
+
+
+def test_a_release_concerns_the_others_too_and_names_the_kinds_of_answers(journal, ledger):
+    docket = by_law(parts.docket())
+    year = {parts.GIVEN: Transform(TransformKind.YEAR, {})}
+    permit = replace(parts.permit(consent=None), transforms=year)
+    warrant = journal.decision(docket, permit)
+    child = Subject("resident-number", parts.CHILD)
+    journal.release(docket, warrant, parts.SEALED, (child,))
+    decision, release = ledger.entries
+    assert [one.subject for one in decision.concerned] == [parts.AMINA]
+    assert [one.subject for one in release.concerned] == [parts.AMINA, child]
+    for entry in (decision, release):
+        assert entry.disclosures["response"]["fields"] == [parts.FAMILY, parts.GIVEN]
+        assert entry.disclosures["response"]["answers"] == {parts.GIVEN: "year"}
 
 
 def test_a_release_that_its_effect_refuses_is_a_refusal_in_the_same_place(journal, ledger):

@@ -38,6 +38,9 @@ STATUS = {
     "source.unavailable": 503,
     "source.bad_answer": 502,
     "source.timeout": 504,
+    "quota.exceeded": 429,
+    "signin.failed": 400,
+    "signin.unavailable": 503,
     "internal": 500,
 }
 

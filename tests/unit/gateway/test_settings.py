@@ -224,3 +224,82 @@ def test_secrets_are_shown_nowhere(tmp_path):
 def test_the_process_is_asked_for_its_own_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("GATEWAY_STATE_DIR", str(tmp_path))
     assert Settings.from_environ().state_dir == tmp_path
+
+
+SIGNIN = {"OIDC_ISSUER": "https://login.example", "OIDC_CLIENT_ID": "gateway"}
+TRY_OUT = {"OIDC_ISSUER": "http://127.0.0.1:8081", "OIDC_CLIENT_ID": "gateway"}
+
+
+def test_without_an_issuer_nobody_signs_in():
+    assert parse().signin.issuers == {}
+    assert parse(OFFICER_OIDC_CLIENT_ID="officers").signin.issuers == {}
+
+
+def test_residents_and_officers_sign_in_at_the_same_provider_unless_told_otherwise():
+    signin = parse(**SIGNIN, OFFICER_OIDC_CLIENT_ID="officers").signin
+    assert set(signin.issuers.values()) == {"https://login.example"}
+    assert signin.client_ids == {"resident": "gateway", "officer": "officers"}
+    other = parse(
+        **SIGNIN, OFFICER_OIDC_CLIENT_ID="gateway", OFFICER_OIDC_ISSUER="https://staff.example"
+    ).signin
+    assert other.issuers["officer"] == "https://staff.example"
+
+
+def test_without_a_client_of_their_own_officers_do_not_sign_in():
+    assert set(parse(**SIGNIN).signin.issuers) == {"resident"}
+
+
+def test_what_is_not_said_about_signing_in_has_a_careful_default():
+    signin = parse(**SIGNIN).signin
+    assert signin.person_claim == "sub"
+    assert signin.officer_role == "privacy-officer"
+    assert signin.algorithms == {"ES256", "PS256", "EdDSA"}
+
+
+def test_rs256_is_allowed_by_name_alone():
+    signin = parse(**SIGNIN, OIDC_ALGORITHMS="RS256 ES256").signin
+    assert signin.algorithms == {"RS256", "ES256"}
+
+
+@pytest.mark.parametrize("value", ["none", "HS256", "ES256 none", " "])
+def test_an_algorithm_that_proves_nothing_is_refused(value):
+    with pytest.raises(BadSettings, match="GATEWAY_OIDC_ALGORITHMS"):
+        parse(**SIGNIN, OIDC_ALGORITHMS=value)
+
+
+def test_an_issuer_needs_a_client_id():
+    with pytest.raises(BadSettings, match="GATEWAY_OIDC_CLIENT_ID"):
+        parse(OIDC_ISSUER="https://login.example")
+
+
+def test_officers_are_not_the_residents_client():
+    with pytest.raises(BadSettings, match="a client of its own"):
+        parse(**SIGNIN, OFFICER_OIDC_CLIENT_ID="gateway")
+
+
+@pytest.mark.parametrize("name", ["OIDC_ISSUER", "OFFICER_OIDC_ISSUER"])
+@pytest.mark.parametrize("issuer", ["http://login.example", "login.example", "ftp://127.0.0.2"])
+def test_an_issuer_in_the_open_is_refused(name, issuer):
+    with pytest.raises(BadSettings, match="is https"):
+        parse(**{**SIGNIN, "OFFICER_OIDC_CLIENT_ID": "officers", name: issuer})
+
+
+def test_the_try_out_sign_in_serves_a_demo_on_this_machine():
+    assert parse(**TRY_OUT).signin.issuers == {"resident": "http://127.0.0.1:8081"}
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://127.0.0.1:8081",
+        "http://[::1]:8081",
+        "http://localhost",
+        "https://localhost",
+        "https://127.0.0.2",
+        "https://signin.localhost",
+    ],
+)
+@pytest.mark.parametrize("more", [{"MODE": "production"}, {"PUBLIC_URL": "https://gateway.gov"}])
+def test_the_try_out_sign_in_serves_nobody_else(issuer, more):
+    with pytest.raises(BadSettings, match="trying out"):
+        parse(**{**TRY_OUT, "OIDC_ISSUER": issuer, **more})

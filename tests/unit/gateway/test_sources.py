@@ -76,3 +76,17 @@ def test_the_deadline_is_the_sources_own(monkeypatch, sources):
     monkeypatch.setattr("gateway.sources.build", lambda *_: Asked())
     ask(sources)
     assert given == [(parts.AMINA, {parts.FAMILY}, 2.0)]
+
+
+def test_whom_the_facts_are_about_is_asked_for_besides_and_only_then(monkeypatch, sources):
+    asked = []
+
+    class Asked:
+        def fetch(self, subject, fields, deadline):
+            asked.append(fields)
+            return {}
+
+    monkeypatch.setattr("gateway.sources.build", lambda *_: Asked())
+    sources(parts.warrant(parts.FAMILY, parts.BORN, service=SERVICE))
+    sources(parts.warrant(parts.FAMILY, service=SERVICE))
+    assert asked == [{parts.FAMILY, parts.BORN, "/children/*/number"}, {parts.FAMILY}]

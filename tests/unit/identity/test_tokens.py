@@ -37,7 +37,7 @@ def test_a_token_says_what_rfc_9068_asks_and_nothing_about_a_person(world: World
         "aud": URL,
         "iat": START,
         "exp": START + 300,
-        "scope": "audit.entries directory.read exchange.request",
+        "scope": "audit.entries consent.request directory.read exchange.request",
         "agency": "family-benefits",
         "cnf": {"jkt": world.agency.jkt()},
     }
