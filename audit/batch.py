@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from audit import leaf
-from audit.checkpoint import tlog_proof
+from audit.checkpoint import Checkpoint, tlog_proof
 from audit.disclosures import SECRET, Place, RootKey, seal
 from audit.guard import Restriction
 from audit.leaf import Draft
@@ -47,7 +47,7 @@ class Committed:
     origin: str
     time: Micros
     growth: Growth
-    note: str
+    checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Placed:
     def proof(self) -> str:
         """Return a C2SP tlog-proof of this entry under its own batch's checkpoint."""
         path = self.committed.growth.inclusion(self.index)
-        return tlog_proof(self.index, path, self.committed.note)
+        return tlog_proof(self.index, path, self.committed.checkpoint.note())
 
 
 class Batch:

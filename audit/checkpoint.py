@@ -6,6 +6,7 @@ from binascii import Error as BadBase64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from threading import Lock
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -73,6 +74,25 @@ class Signer:
         except (BadBase64, InvalidSignature):
             raise BadCheckpoint("the checkpoint's signature does not verify") from None
         return Tree(int(match["size"]), root)
+
+
+class Checkpoint:
+    """A tree that may be signed, signed when somebody first asks: most are never shown."""
+
+    __slots__ = ("_lock", "_note", "_signer", "tree")
+
+    def __init__(self, tree: Tree, signer: Signer) -> None:
+        """Take the tree; whoever makes this answers for its consistency."""
+        self.tree = tree
+        self._signer = signer
+        self._lock = Lock()
+        self._note = ""
+
+    def note(self) -> str:
+        """Return the signed checkpoint, always the same text."""
+        with self._lock:
+            self._note = self._note or self._signer.sign(self.tree)
+            return self._note
 
 
 def tlog_proof(index: int, path: Sequence[bytes], note: str) -> str:

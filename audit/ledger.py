@@ -3,21 +3,20 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty
 from typing import Self
 
 import orjson
 
 from audit import leaf, store
 from audit.batch import Committed, Placed
-from audit.checkpoint import tlog_proof
+from audit.checkpoint import Checkpoint, tlog_proof
 from audit.guard import Guard
 from audit.merkle import inclusion
-from audit.model import BadLedger, Tree
-from audit.waiting import Job, Queue, Refused, unavailable
+from audit.model import BadLedger
+from audit.waiting import Job, Line, Refused, unavailable
 from audit.writer import Keys, Writer
 from kernel.canonical import Json
 from kernel.chance import Chance
@@ -63,9 +62,10 @@ class Ledger:
         self._chance = chance
         head_age = self._limits.head_age
         self._writer = Writer(Guard(guard, keys.signer), keys, clock, chance, head_age)
-        self._queue = Queue(self._limits.waiting)
+        self._line = Line(self._limits.waiting)
         self._fault: str | None = "it is not open"
-        self._batcher = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self._ended = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_up, name="ledger", daemon=True)
 
     def open(self) -> Self:
         """Check database, tree and guard, open the log where there is none, and start.
@@ -75,15 +75,18 @@ class Ledger:
         """
         with self._database.sequence(Deadline.within(10, self._clock)) as connection:
             self._writer.ready(connection)
-        self._fault = None
-        self._batcher.start()
+        self._line.shut = self._fault = None
+        self._keeper.start()
         return self
 
     def close(self) -> None:
-        """Write what waits, keep the head, and stop; later appends are refused."""
-        if self._batcher.is_alive():
-            self._queue.end()
-            self._batcher.join()
+        """Let those who wait write, keep the head, and stop; later appends are refused."""
+        if self._line.shut is None:
+            self._line.shut = "it is closed"
+            self._ended.set()
+            self._keeper.join()
+            self._line.take(waiting=True)  # and never leave it
+            self._turn([])
         self._fault = "it is closed"
 
     @property
@@ -104,14 +107,14 @@ class Ledger:
 
     def checkpoint(self) -> str:
         """Return a signed checkpoint of the newest state (C2SP tlog-checkpoint)."""
-        return self._newest()[1]
+        return self._newest().note()
 
     def proof(self, index: int) -> str:
         """Return a C2SP tlog-proof of an entry in the newest checkpoint's tree; `IndexError`
         when there is no such entry."""
-        tree, note = self._newest()
-        path = inclusion(index, tree.size, store.StoredTree(self._database.read()).subtree)
-        return tlog_proof(index, path, note)
+        newest = self._newest()
+        path = inclusion(index, newest.tree.size, store.StoredTree(self._database.read()).subtree)
+        return tlog_proof(index, path, newest.note())
 
     def entry(self, index: int) -> Mapping[str, Json]:
         """Return the members of an entry's leaf; `IndexError` when there is no such entry."""
@@ -127,46 +130,54 @@ class Ledger:
         head = store.head(self._database.read())
         return head.size if head is not None else 0
 
-    def _newest(self) -> tuple[Tree, str]:
-        """Return the newest tree and its checkpoint; the batcher checks what others wrote."""
-        signed = self._writer.signed
-        if signed is None or signed[0].size != self.size:
+    def _newest(self) -> Checkpoint:
+        """Return the checkpoint of the newest tree; a turn checks what others wrote."""
+        newest = self._writer.newest
+        if newest is None or newest.tree.size != self.size:
             self._wait(Job(None))
-            signed = self._writer.signed
-        if signed is None:
+            newest = self._writer.newest
+        if newest is None:
             raise unavailable("it is not open")
-        return signed
+        return newest
 
     def _wait(self, job: Job) -> Committed:
+        """Return when the job's batch is durable: somebody else's, or one that we write here."""
         self._database.same_process()
-        if not self._batcher.is_alive():
-            raise unavailable(self._fault or "it is not open")
-        self._queue.put(job)
-        return job.wait(self._limits.patience)
-
-    def _run(self) -> None:
-        """Serve until the line ends; nobody who waits is left without an answer."""
-        serving = True
-        while serving:
+        if self._line.enter(job, self._limits.patience):
             try:
-                first = self._queue.first(self._writer.due() if self._fault is None else _AGAIN)
-            except Empty:
-                self._turn(None, None)
-                continue
-            serving = first is not None
-            self._turn(first, None)
+                if job.leads:
+                    self._turn([job])
+            finally:
+                self._line.leave()
+        return job.answer()
 
-    def _turn(self, first: Job | None, again: Sequence[Job] | None) -> None:
-        """Take the lock, then the line, and commit it; without a job just keep the guard's head.
+    def _keep_up(self) -> None:
+        """Keep the guard's head current while nobody appends, and see whether a fault has gone."""
+        while not self._ended.wait(self._pause()):
+            if (self._fault is not None or self._pause() <= 0) and self._line.take():
+                try:
+                    self._turn([])
+                finally:
+                    self._line.leave()
+
+    def _pause(self) -> float:
+        if self._fault is not None:
+            return _AGAIN
+        due = self._writer.due()
+        return self._limits.head_age if due is None else due
+
+    def _turn(self, own: list[Job], *, alone: bool = False) -> None:
+        """Take the lock, then the line, and commit; without a job just keep the guard's head.
 
         A batch that fails for what one of its entries holds is tried again entry by entry.
         """
-        jobs: list[Job] = []
+        jobs = own
         error: Exception | None = None
         try:
             deadline = Deadline.within(self._limits.patience, self._clock)
             with self._database.sequence(deadline) as connection:
-                jobs = self._drain(first) if again is None else list(again)
+                if jobs and not alone:  # only now, so that waiting for the lock grows the batch
+                    jobs = [*own, *self._line.more(self._limits.batch - 1)]
                 if jobs:
                     self._writer.commit(connection, jobs)
                 else:
@@ -174,25 +185,16 @@ class Ledger:
             self._fault = None
         except Exception as caught:  # noqa: BLE001 - every caller is answered, whatever happens
             error = caught
-            if not jobs and first is not None and first.claim():
-                jobs = [first]
         if error is None or not self._retried(jobs, error):
             for job in jobs:
                 job.settle()
-
-    def _drain(self, first: Job | None) -> list[Job]:
-        """Return the jobs whose callers still wait; taken only now, so that waiting grows it."""
-        if first is None:
-            return []
-        line = [first, *self._queue.more(self._limits.batch - 1)]
-        return [job for job in line if job.claim()]
 
     def _retried(self, jobs: list[Job], error: Exception) -> bool:
         """Fail the jobs of a turn, or give each a turn of its own; return whether it did that."""
         own = _concerns_entries(error) and not self._writer.wrote
         if own and len(jobs) > 1:
             for job in jobs:
-                self._turn(None, [job])
+                self._turn([job], alone=True)
             return True
         if not own:
             self._writer.forget()

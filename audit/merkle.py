@@ -124,7 +124,11 @@ class Growth:
 
     def root(self) -> bytes:
         """Return the root with the new leaves."""
-        return self.subtree(0, self.size) if self.size else EMPTY
+        edge = self.edge()
+        root = edge.pop() if edge else EMPTY
+        while edge:
+            root = node_hash(edge.pop(), root)
+        return root
 
     def edge(self) -> list[bytes]:
         """Return the hashes of the perfect subtrees with the new leaves."""

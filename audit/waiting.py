@@ -1,8 +1,8 @@
-"""Queue: appends that wait for the batcher, each with a deadline of its own."""
+"""Line: appends that wait, each with a deadline of its own; one of their callers writes for all."""
 
-import threading
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
+from threading import Lock
 
 from audit.batch import Committed, Placed
 from audit.leaf import Draft
@@ -19,13 +19,23 @@ def unavailable(why: str) -> Refusal:
 
 
 class Job:
-    """One waiting append; without a draft it only asks for the checkpoint of the newest state.
+    """One append; without a draft it only asks for the checkpoint of the newest state.
 
-    Two bare locks rather than an event: the batcher lets a caller go with one call, and whoever
-    takes the claim first, batcher or a caller out of patience, settles whether it is written.
+    Two bare locks rather than an event: its caller is let go with one call, and whoever takes the
+    claim first, the one who writes or a caller out of patience, settles whether it is written.
     """
 
-    __slots__ = ("_claim", "_done", "committed", "drafted", "effect", "error", "index", "refused")
+    __slots__ = (
+        "_claim",
+        "_done",
+        "committed",
+        "drafted",
+        "effect",
+        "error",
+        "index",
+        "leads",
+        "refused",
+    )
 
     def __init__(
         self, drafted: Draft | None, effect: Effect | None = None, refused: Refused | None = None
@@ -34,11 +44,12 @@ class Job:
         self.drafted = drafted
         self.effect = effect
         self.refused = refused
+        self.leads = False
         self.index: int | None = None
         self.error: Exception | None = None
         self.committed: Committed | None = None
-        self._claim = threading.Lock()
-        self._done = threading.Lock()
+        self._claim = Lock()
+        self._done = Lock()
         self._done.acquire()
 
     def claim(self) -> bool:
@@ -49,13 +60,21 @@ class Job:
         """Let the caller go."""
         self._done.release()
 
-    def wait(self, seconds: float) -> Committed:
-        """Return what the batch left behind, or raise what became of the append."""
+    def lead(self) -> None:
+        """Let the caller go, to write for all; the job is claimed for it."""
+        self.leads = True
+        self._done.release()
+
+    def wait(self, seconds: float) -> None:
+        """Return when the job is settled or leads; raise `Refusal` out of patience."""
         if not self._done.acquire(timeout=seconds):
             if self.claim():
                 raise unavailable("it did not get to it in time")
             if not self._done.acquire(timeout=seconds):
                 raise unavailable("the disk did not answer in time")
+
+    def answer(self) -> Committed:
+        """Return what the batch left behind, or raise what became of the append."""
         if self.error is not None:
             raise self.error
         if self.committed is None:
@@ -69,36 +88,66 @@ class Job:
         return Placed(self.index, committed)
 
 
-class Queue:
-    """A bounded line of jobs; None in it means that nobody comes any more."""
+class Line:
+    """A bounded line of jobs, and the lead: whoever has it writes for all who wait.
+
+    A caller who finds nobody writing leads at once, with no thread between it and the disk. The
+    lead goes from one to the next who waits, and is free only when nobody does.
+    """
 
     def __init__(self, most: int) -> None:
-        """Let at most so many wait."""
+        """Let at most so many wait; nobody may enter yet."""
+        self.shut: str | None = "it is not open"
+        """Why nobody may enter, or None."""
         self._most = most
-        self._line: SimpleQueue[Job | None] = SimpleQueue()
+        self._line: SimpleQueue[Job] = SimpleQueue()
+        self._lead = Lock()
 
-    def put(self, job: Job) -> None:
-        """Join the line, or raise `Refusal` when it is full."""
-        if self._line.qsize() >= self._most:
-            raise unavailable("too many entries are waiting")
-        self._line.put(job)
+    def enter(self, job: Job, seconds: float) -> bool:
+        """Return False when somebody settled the job; True when the caller has the lead now, and
+        has to write the job first if it `leads`. Raises `Refusal` out of patience, and at once
+        when the line is full or shut."""
+        self._check_open()
+        if not self.take():
+            self._put(job)
+            # Who wrote may have left before the job stood in line: then nobody would come.
+            if not self.take():
+                if self.shut is not None and job.claim():
+                    self._check_open()
+                job.wait(seconds)
+                return job.leads
+        job.leads = job.claim()
+        return True
 
-    def end(self) -> None:
-        """Tell the batcher that nobody comes any more."""
-        self._line.put(None)
+    def take(self, *, waiting: bool = False) -> bool:
+        """Take the lead where nobody has it, or wait until nobody has."""
+        return self._lead.acquire(blocking=waiting)
 
-    def first(self, seconds: float | None) -> Job | None:
-        """Wait for a job; None at the line's end; `Empty` when the time is over."""
-        return self._line.get(timeout=seconds)
+    def leave(self) -> None:
+        """Pass the lead on to the first who still waits, or set it free."""
+        while True:
+            for job in self.more(self._most):
+                job.lead()
+                return
+            self._lead.release()
+            if self._line.empty() or not self.take():
+                return
 
     def more(self, most: int) -> Iterator[Job]:
-        """Return the jobs that wait now, without waiting for others."""
+        """Claim and return jobs that wait now, without waiting for others."""
         for _ in range(most):
             try:
                 job = self._line.get_nowait()
             except Empty:
                 return
-            if job is None:
-                self._line.put(None)
-                return
-            yield job
+            if job.claim():
+                yield job
+
+    def _put(self, job: Job) -> None:
+        if self._line.qsize() >= self._most:
+            raise unavailable("too many entries are waiting")
+        self._line.put(job)
+
+    def _check_open(self) -> None:
+        if self.shut is not None:
+            raise unavailable(self.shut)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from audit import leaf, opening, store
 from audit.batch import Batch, Committed
-from audit.checkpoint import Signer
+from audit.checkpoint import Checkpoint, Signer
 from audit.disclosures import RootKey
 from audit.guard import Guard
 from audit.leaf import Draft
@@ -45,7 +45,8 @@ class Writer:
         self._head: Head | None = None
         self._floor = Tree(0, EMPTY)
         self._kept = (0, 0.0)
-        self.signed: tuple[Tree, str] | None = None
+        self.newest: Checkpoint | None = None
+        """Over the tree as we left it or found it right; nothing else is ever signed."""
         self.wrote = False
         """Whether the last commit reached the disk, so that trying again would write twice."""
 
@@ -56,9 +57,11 @@ class Writer:
         restrictions alone are not acknowledged.
         """
         self.wrote = False
+        if self._head is None:
+            self.ready(connection)
+        connection.execute("BEGIN IMMEDIATE")
         head = self.ready(connection)
         batch = Batch(head, self._clock.now(), self._keys.root, self._chance)
-        connection.execute("BEGIN IMMEDIATE")
         drafts = [(job, job.drafted) for job in jobs if job.drafted is not None]
         keys = [key for job, drafted in drafts for key in batch.missing(drafted, job.effect)]
         batch.add(store.load(connection, keys))
@@ -84,13 +87,13 @@ class Writer:
 
     def due(self) -> float | None:
         """Return in how many seconds the guard's head grows too old; None when it is current."""
-        if self.signed is None or self.signed[0].size == self._kept[0]:
+        if self.newest is None or self.newest.tree.size == self._kept[0]:
             return None
         return max(0.0, self._kept[1] + self._head_age - self._clock.monotonic())
 
     def keep(self, connection: sqlite3.Connection) -> None:
         """Put the newest head into the guard, when it is not there yet."""
-        self._sign(self.ready(connection))
+        self._show(self.ready(connection))
         if self.due() is not None:
             self._keep()
 
@@ -104,7 +107,7 @@ class Writer:
         if head is None:
             head = self._begin(connection, origin)
         opening.settle_journal(connection, self._guard, head.size)
-        self._sign(head)
+        self._show(head)
         self._keep()
         return head
 
@@ -152,10 +155,9 @@ class Writer:
         return head
 
     def _acknowledge(self, head: Head, batch: Batch, jobs: Sequence[Job]) -> None:
-        """Sign the committed state, keep the guard, and give every job its answer."""
+        """Keep the guard, and give every job its answer."""
         self._head = head
-        note = self._sign(head)
-        committed = Committed(head.origin, batch.time, batch.growth, note)
+        committed = Committed(head.origin, batch.time, batch.growth, self._show(head))
         for job in jobs:
             job.committed = committed
         try:
@@ -171,15 +173,16 @@ class Writer:
                 if job.index in restricted:
                     job.error = unavailable("the guard cannot be written")
 
-    def _sign(self, head: Head) -> str:
+    def _show(self, head: Head) -> Checkpoint:
+        """Return the checkpoint of a head that was checked or written by ourselves."""
         tree = Tree(head.size, head.root)
-        if self.signed is None or self.signed[0] != tree:
-            self.signed = (tree, self._keys.signer.sign(tree))
+        if self.newest is None or self.newest.tree != tree:
+            self.newest = Checkpoint(tree, self._keys.signer)
             self._floor = tree
-        return self.signed[1]
+        return self.newest
 
     def _keep(self) -> None:
-        if self.signed is not None:
+        if self.newest is not None:
             self._kept = (self._kept[0], self._clock.monotonic())  # also when it fails: no hurry
-            self._guard.keep(self.signed[1])
-            self._kept = (self.signed[0].size, self._kept[1])
+            self._guard.keep(self.newest.note())
+            self._kept = (self.newest.tree.size, self._kept[1])

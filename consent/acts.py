@@ -90,6 +90,10 @@ def _check(act: Act, held: Record | None) -> None:
         check_notice(act.notice)
     elif act.kind is Kind.GIVE and act.means.method == WEB:
         raise Declined("Nobody gives consent on a page without a notice of what it says.")
+    _check_facts(act, held)
+
+
+def _check_facts(act: Act, held: Record | None) -> None:
     if act.asked is not None:
         if not act.asked.fields:
             raise Declined("Ask for at least one fact.")

@@ -86,8 +86,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """The ceilings on asking people: how long a request stays open, how long nobody asks the same
-    person again after one or after a refusal, and how many requests a day (UTC) may be made."""
+    """Ceilings: how long a request is open, nobody asked again, how many are asked a day (UTC)."""
 
     open_days: int
     again_after_days: int

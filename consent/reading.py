@@ -54,6 +54,7 @@ ORDER BY id LIMIT ?
 _COUNT_UNDER = """
 SELECT count(*) FROM consent WHERE agreement = ? AND state IN (?, ?, ?) AND valid_until > ?
 """
+_EVER_UNDER = "SELECT 1 FROM consent WHERE agreement = ? LIMIT 1"
 _USES = """
 SELECT exchange, at, agency, service FROM consent_use WHERE consent = ? ORDER BY "index"
 """
@@ -127,6 +128,10 @@ class Reading:
         """Return how many consents to an agreement stand and are not over by time."""
         values = (agreement, *sorted(STANDING), self._clock.now())
         return int(self._database.read().execute(_COUNT_UNDER, values).fetchone()[0])
+
+    def ever_under(self, agreement: AgreementId) -> bool:
+        """Return whether anybody was ever asked for, or said anything about, an agreement."""
+        return self._database.read().execute(_EVER_UNDER, (agreement,)).fetchone() is not None
 
     def uses(self, consent: ConsentId) -> tuple[Use, ...]:
         """Return every release under a consent, in the ledger's order."""

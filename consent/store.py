@@ -6,7 +6,7 @@ from consent.model import Acknowledgement, Act, Declined, Means, Overtaken, Pers
 from consent.reading import Reading
 from consent.words import MAX_REASON, checked
 from kernel.chance import Chance
-from kernel.clock import Clock, Micros
+from kernel.clock import Clock
 from kernel.database import Database
 from kernel.entry import Ledger, Logged
 from kernel.names import ConsentId, ReceiptId
@@ -59,13 +59,13 @@ class ConsentStore(Reading):
             receipt=done.receipt,
         )
 
-    def lock(self, person: Person, means: Means) -> Micros:
-        """Lock everything about a person on their own word; return since when it is locked."""
-        return self._block(person, BlockKind.SELF, means, lift=False).time
+    def lock(self, person: Person, means: Means) -> Logged:
+        """Lock everything about a person on their own word."""
+        return self._block(person, BlockKind.SELF, means, lift=False)
 
-    def unlock(self, person: Person, means: Means) -> Micros:
-        """Lift the person's own lock and no other block; return since when it is lifted."""
-        return self._block(person, BlockKind.SELF, means, lift=True).time
+    def unlock(self, person: Person, means: Means) -> Logged:
+        """Lift the person's own lock and no other block."""
+        return self._block(person, BlockKind.SELF, means, lift=True)
 
     def ordered(self, person: Person, order: Order) -> Logged:
         """Set or lift a block on an authority's word; the person's own lock is not theirs."""
@@ -87,9 +87,7 @@ class ConsentStore(Reading):
             if (kind in self.blocks(person.ref)) is not lift:
                 raise Declined("Nothing is locked." if lift else "This is locked already.")
             try:
-                return self._ledger.append(
-                    *blocking(person, kind, means, lift=lift, reason=reason)
-                )
+                return self._ledger.append(*blocking(person, kind, means, lift=lift, reason=reason))
             except Stale:  # somebody else did so in between: look again
                 continue
         raise Stale

@@ -1,34 +1,24 @@
 """Compact JWS, strictly: one parser, pinned algorithms, one error (RFC 7515, 7518, 8037, 9864).
 
-joserfc does the arithmetic of the signatures; taking the text apart is done once, here, so that
-no two parsers can disagree about what was signed.
+Taking the text apart is done once, here, so that no two parsers can disagree about what was signed;
+the arithmetic is `crypto.signature`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey
-from joserfc.jws import JWSRegistry
 
 from crypto import base64url
-from crypto.jwk import PublicKey
+from crypto.jwk import PublicKey, Use, public_key
+from crypto.signature import is_right, made
 from kernel.canonical import BadJson, Json, canonical, parse
 
 MAX_HEADER = 4096
 _MAX_SIGNATURE = 512
 _MAX_DEPTH = 8
 _NEVER = ("crit", "b64", "zip")
-_FAILURES = (
-    JoseError,
-    ValueError,
-    TypeError,
-    KeyError,
-    AssertionError,
-    RecursionError,
-    UnsupportedAlgorithm,
-)
 
 
 class BadToken(ValueError):
@@ -53,6 +43,8 @@ class SigningKey:
 class Jws:
     """A JWS taken apart but not yet proven; `verify` proves it."""
 
+    head: bytes
+    """The header's JSON text."""
     header: Mapping[str, Json]
     payload: bytes
     signed: bytes
@@ -88,7 +80,7 @@ def take_apart(text: str, max_bytes: int) -> Jws:
         raise BadToken("a part of the token is not base64url") from None
     if len(signature) > _MAX_SIGNATURE:
         raise BadToken("the signature is too large")
-    return Jws(_header(head), payload, text[: text.rindex(".")].encode("ascii"), signature)
+    return Jws(head, _header(head), payload, text[: text.rindex(".")].encode("ascii"), signature)
 
 
 def verify(jws: Jws, key: PublicKey) -> None:
@@ -96,11 +88,7 @@ def verify(jws: Jws, key: PublicKey) -> None:
     raise `BadToken` otherwise."""
     if jws.algorithm not in key.algorithms:
         raise BadToken("the token's 'alg' is not allowed for this key")
-    try:
-        right = JWSRegistry.algorithms[jws.algorithm].verify(jws.signed, jws.signature, key.jose)
-    except _FAILURES:
-        right = False
-    if not right:
+    if not is_right(jws.algorithm, key.native, jws.signed, jws.signature):
         raise BadToken("the signature is not right")
 
 
@@ -108,8 +96,15 @@ def sign(claims: Mapping[str, Json], typ: str, key: SigningKey) -> str:
     """Return the compact JWS over the canonical claims, with `typ` and an explicit `kid`."""
     header = canonical({"alg": key.algorithm, "kid": key.kid, "typ": typ})
     signed = f"{base64url.encode(header)}.{base64url.encode(canonical(claims))}"
-    signature = JWSRegistry.algorithms[key.algorithm].sign(signed.encode("ascii"), key.jose)
+    signature = made(key.algorithm, key.jose.private_key, signed.encode("ascii"))
     return f"{signed}.{base64url.encode(signature)}"
+
+
+@lru_cache(maxsize=512)
+def embedded_key(head: bytes) -> PublicKey:
+    """Return the signing key in the member `jwk` of a header's text, or raise `BadKey`; a client
+    proves itself with the same header again and again."""
+    return public_key(_header(head).get("jwk"), Use.SIG)
 
 
 def demand_typ(jws: Jws, typ: str) -> None:
@@ -118,6 +113,7 @@ def demand_typ(jws: Jws, typ: str) -> None:
         raise BadToken(f"the token's 'typ' is not '{typ}'")
 
 
+@lru_cache(maxsize=512)
 def _header(text: bytes) -> Mapping[str, Json]:
     header = _object(text, MAX_HEADER, "header")
     if any(name in header for name in _NEVER):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from typing import cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -11,6 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from crypto import base64url
+from crypto.signature import NativeKey
 from kernel.canonical import Json
 
 MAX_KID = 128
@@ -67,7 +69,7 @@ class PublicKey:
     """The required members alone (`kty`, `crv`, `x` …): the input of the thumbprint."""
     thumbprint: str
     """SHA-256, base64url (RFC 7638)."""
-    jose: ECKey | OKPKey | RSAKey = field(repr=False)
+    native: NativeKey = field(repr=False)
 
     def registered(self) -> dict[str, str]:
         """Return the JWK as we keep it: public members, `use`, and `kid` where there is one."""
@@ -177,8 +179,8 @@ def _kid(jwk: Mapping[str, Json]) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def _imported(members: tuple[tuple[str, str], ...]) -> tuple[ECKey | OKPKey | RSAKey, str]:
-    """Return joserfc's key and its thumbprint; importing checks that an EC point lies on its curve.
+def _imported(members: tuple[tuple[str, str], ...]) -> tuple[NativeKey, str]:
+    """Return the key and its thumbprint; importing checks that an EC point lies on its curve.
 
     A client proves itself with the same key again and again; the last keys are remembered.
     """
@@ -192,7 +194,7 @@ def _imported(members: tuple[tuple[str, str], ...]) -> tuple[ECKey | OKPKey | RS
             # A low-order point makes every shared secret zero: the exchange then raises.
             point = X25519PublicKey.from_public_bytes(base64url.decode(dict(members)["x"]))
             X25519PrivateKey.from_private_bytes(b"\x01" * _POINT).exchange(point)
-        return key, key.thumbprint()
+        return cast("NativeKey", key.public_key), key.thumbprint()
     except (JoseError, ValueError, TypeError, KeyError, UnsupportedAlgorithm):
         raise BadKey("the key's numbers do not make a valid key") from None
 

@@ -5,6 +5,7 @@ import gc
 import sqlite3
 import threading
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
@@ -27,7 +28,7 @@ from gateway.rooms import Rooms, bring_into_force, open_rooms
 from gateway.routes import API, View
 from gateway.settings import Settings
 from gateway.signin import sign_in
-from gateway.sources import Sources
+from gateway.sources import Aside, Sources
 from gateway.sweep import Sweep
 from gateway.views import AgencyViews
 from gateway.web import Front, application
@@ -74,8 +75,9 @@ class Log:
         return self.key
 
 
-def build(settings: Settings) -> Flask:
-    """Return the WSGI application of the settings, with its ledger open and its sweep running."""
+def build(settings: Settings, aside: Aside = nullcontext) -> Flask:
+    """Return the WSGI application of the settings, with its ledger open and its sweep running;
+    `aside` stands around every wait for a source."""
     configure(settings.log_level)
     rooms = open_rooms(settings)
     # Closing the last connection of a SQLite file checkpoints it: that is done under the lock.
@@ -83,7 +85,7 @@ def build(settings: Settings) -> Flask:
     bring_into_force(rooms)
     sweep = Sweep(rooms.database, rooms.ledger, rooms.pseudonyms.open, rooms.clock)
     threading.Thread(target=_sweep, args=(sweep,), name="sweep", daemon=True).start()
-    app = compose(rooms)
+    app = compose(rooms, aside)
     _settle_garbage_collection()
     return app
 
@@ -96,12 +98,12 @@ def _settle_garbage_collection() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-def compose(rooms: Rooms) -> Flask:
+def compose(rooms: Rooms, aside: Aside = nullcontext) -> Flask:
     """Return the application over opened rooms."""
     door = front_door(rooms)
     log = Log(rooms.ledger, rooms.signer.name, rooms.signer.vkey)
     released = ReleasedExchanges(rooms.database, log, rooms.sign)
-    pipeline = pipeline_of(rooms, door.authenticate)
+    pipeline = pipeline_of(rooms, door.authenticate, aside)
     metrics = Metrics()
     agency = AgencyViews(pipeline, door.authenticate, rooms.control, released, log)
     public = PublicViews(rooms.keys.receipt_jwks, log, metrics, lambda: unready(rooms))
@@ -154,7 +156,7 @@ def named(rooms: Rooms, value: str) -> Subject:
     return catalogue.parse_subject(catalogue.scheme.id, value)
 
 
-def pipeline_of(rooms: Rooms, authenticate: Authenticator) -> Pipeline:
+def pipeline_of(rooms: Rooms, authenticate: Authenticator, aside: Aside = nullcontext) -> Pipeline:
     """Return the pipeline over opened rooms."""
     addresses = {
         name: SourceAddress(name, one.url, one.secret, one.timeout)
@@ -165,7 +167,7 @@ def pipeline_of(rooms: Rooms, authenticate: Authenticator) -> Pipeline:
         control=rooms.control,
         consents=rooms.consents,
         journal=Journal(rooms.ledger, rooms.pseudonyms, rooms.sign, rooms.chance),
-        fetch=Sources(addresses, rooms.clock),
+        fetch=Sources(addresses, rooms.clock, aside),
         seal=lambda extract, to: seal(extract, to, rooms.settings.public_url),
         clock=rooms.clock,
         report=fault,

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from gateway.commands.authority import invalidate, revoke
+from gateway.commands.blocks import blocks
 from gateway.commands.clients import clients
 from gateway.commands.consents import consents
 from gateway.commands.country import demo
@@ -54,5 +56,7 @@ def main() -> None:
     """
 
 
-for command in (demo, serve, doctor, migrate, clients, keys, consents, policy, audit):
+for command in (demo, serve, doctor, migrate, clients, keys, consents, blocks, policy, audit):
     main.add_command(command)
+for act in (revoke, invalidate):
+    consents.add_command(act)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
+from gateway.turns import Turns
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
@@ -22,7 +24,7 @@ Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 THREADS = 32
-"""Requests that the application works on at once; some of them wait for a slow source."""
+"""Requests that the application has taken in; of those, some wait for a slow source."""
 WITHIN = 10.0
 """Seconds that a body may take."""
 LINGER, LINGERING = 1024 * 1024, 1.0
@@ -33,10 +35,13 @@ whose connection is closed in its face never sees why."""
 class Intake:
     """Serves a WSGI application over ASGI; slow senders wait here and hold no thread."""
 
-    def __init__(self, application: "WSGIApplication", limit: int) -> None:
-        """Keep the application, and how many bytes a body may have."""
+    def __init__(
+        self, application: "WSGIApplication", limit: int, turns: Turns | None = None
+    ) -> None:
+        """Keep the application, how many bytes a body may have, and who works when."""
         self._application = application
         self._limit = limit
+        self._turns = turns or Turns()
         self._threads = ThreadPoolExecutor(THREADS, "request")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +67,8 @@ class Intake:
                 (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
             ]
 
-        return start, b"".join(self._application(environ, begin))
+        with self._turns.working():
+            return start, b"".join(self._application(environ, begin))
 
     async def _arrived(self, length: str, receive: Receive) -> bytes:
         body, over = b"", length.isdecimal() and int(length) > self._limit

@@ -22,7 +22,7 @@ from crypto.jose import sign
 from gateway.offers import Offers
 from gateway.rooms import Rooms
 from gateway.routes import PAGES, Audience, View
-from gateway.seeing import seeing
+from gateway.seeing import people_log, seeing
 from identity.model import Level as SignedInAt
 from identity.model import Realm, SignedIn
 from identity.pseudonyms import Pseudonyms
@@ -91,7 +91,7 @@ def _holders(rooms: Rooms, offers: Offers) -> Sequence[object]:
     deciding, shelf = Deciding(store.carry_out), Shelf(store, offers)
     return (
         Start(),
-        Home(shelf),
+        Home(shelf, people_log(rooms)),
         Requests(store, offers, deciding),
         Consents(shelf),
         Stopping(shelf),

@@ -17,6 +17,7 @@ from gateway.pdp import DecisionPoint
 from gateway.policy.bundle import Bundle
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.engines import PreparedEngine, engine_for
+from gateway.policy.remembered import RememberingEngine
 from gateway.receipts import Place, located
 from gateway.settings import BadSettings, Mode, Settings
 from identity.clients import Clients
@@ -78,7 +79,7 @@ def open_rooms(settings: Settings) -> Rooms:
     root = RootKey(keys.disclosure.id, keys.disclosure.value)
     guard = settings.state_dir / "guard"
     ledger = Ledger(database, guard, Keys(signer, root), clock, chance).open()
-    engine = engine_for(settings.opa_url, clock)
+    engine = RememberingEngine(engine_for(settings.opa_url, clock))
     return Rooms(
         settings=settings,
         clock=clock,

@@ -33,9 +33,14 @@ class _Prover:
         return self.rooms.signer.vkey
 
 
+def people_log(rooms: Rooms) -> PeopleLog:
+    """Return what reads people's lists out of the ledger."""
+    return PeopleLog(rooms.database, rooms.root, _Prover(rooms), fault)
+
+
 def seeing(rooms: Rooms, directory: Directory, receipts: SignReceipt) -> Sequence[object]:
     """Return the pages; each has a method for each of its views in the table of routes."""
-    people = PeopleLog(rooms.database, rooms.root, _Prover(rooms), fault)
+    people = people_log(rooms)
     cases = CaseStore(rooms.database, rooms.ledger, rooms.chance, rooms.pseudonyms.open)
     issuer = rooms.settings.public_url
     return (

@@ -1,7 +1,8 @@
 """Sources: the adapter that each service's agency is asked through, built once and kept."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 
 from adapters.model import SourceAddress
 from adapters.registry import build
@@ -13,14 +14,23 @@ from kernel.clock import Clock, Deadline
 from kernel.errors import Reason, Refusal
 from kernel.names import ServiceId
 
+Aside = Callable[[], AbstractContextManager[None]]
+
 
 class Sources:
     """Asks the source that a warrant names, within its deadline."""
 
-    def __init__(self, addresses: Mapping[str, SourceAddress], clock: Clock) -> None:
-        """Take the addresses from the settings, by the name that the catalogue uses."""
+    def __init__(
+        self,
+        addresses: Mapping[str, SourceAddress],
+        clock: Clock,
+        aside: Aside = nullcontext,
+    ) -> None:
+        """Take the addresses from the settings, by the name that the catalogue uses, and what
+        stands around the wait for a source."""
         self._addresses = addresses
         self._clock = clock
+        self._aside = aside
         self._lock = threading.Lock()
         self._built: dict[ServiceId, tuple[Service, Source]] = {}
 
@@ -34,7 +44,8 @@ class Sources:
         source = self._source(service, address)
         fields = warrant.permit.fields
         named = concerned(service, fields).values()
-        return source.fetch(warrant.ask.subject, fields.union(named), deadline)
+        with self._aside():
+            return source.fetch(warrant.ask.subject, fields.union(named), deadline)
 
     def _source(self, service: Service, address: SourceAddress) -> Source:
         held = self._built.get(service.id)

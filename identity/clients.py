@@ -4,6 +4,7 @@ import re
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from crypto.jwk import PublicKey, Use, key_set
@@ -106,12 +107,17 @@ class Clients:
 
 def recipient(client: Client) -> Recipient:
     """Return to whom answers for this client are sealed: its registered `use: enc` key."""
-    jwks = parse(client.jwks.encode(), max_bytes=MAX_JWKS)
-    match jwks:
+    return Recipient(client.id, _sealing_key(client.jwks))
+
+
+@lru_cache(maxsize=256)
+def _sealing_key(jwks: str) -> str:
+    """Return the key for seals in registered keys, which are the same at every request."""
+    match parse(jwks.encode(), max_bytes=MAX_JWKS):
         case {"keys": [*keys]}:
             for key in keys:
                 if isinstance(key, dict) and key.get("use") == Use.ENC.value:
-                    return Recipient(client.id, canonical(key).decode())
+                    return canonical(key).decode()
     raise _malformed("The client has no registered sealing key.")
 
 

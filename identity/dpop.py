@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crypto import base64url
-from crypto.jose import BadToken, demand_typ, take_apart, verify
-from crypto.jwk import BadKey, Use, public_key
+from crypto.jose import BadToken, demand_typ, embedded_key, take_apart, verify
+from crypto.jwk import BadKey
 from identity.replay import AHEAD, TOLERANCE, Replay
 from kernel.canonical import Json
 from kernel.clock import SECOND, Clock
@@ -57,7 +57,7 @@ class Proofs:
         try:
             jws = take_apart(headers[0], _MAX_PROOF)
             demand_typ(jws, "dpop+jwt")
-            key = public_key(jws.header.get("jwk"), Use.SIG)
+            key = embedded_key(jws.head)
             verify(jws, key)
             claims = jws.claims()
         except (BadToken, BadKey) as bad:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NewType, Protocol
 
 Micros = NewType("Micros", int)
@@ -53,6 +54,10 @@ class Deadline:
 
 def rfc3339(at: Micros) -> str:
     """Return the instant as RFC 3339 text in UTC with six digits of a second."""
-    return datetime.fromtimestamp(at // SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
-        f"{at % SECOND:06d}Z"
-    )
+    return f"{_second(at // SECOND)}.{at % SECOND:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(at: int) -> str:
+    """Return the part of the text that is the same for a whole second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S")

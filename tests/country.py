@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.demo.country import ROOT, STANDING, Country, Place, document, found
@@ -146,10 +146,12 @@ def exported_leaves(directory: Path) -> list[dict]:
 
 
 @contextmanager
-def running(state: Path) -> Iterator[RunningCountry]:
-    """Run a country of its own under a directory, and stop it by its process ids."""
+def running(state: Path, **settings: str) -> Iterator[RunningCountry]:
+    """Run a country of its own under a directory and further settings, and stop it by its process
+    ids."""
     place = Place(prepare(state), free_port())
     country = found(place)
+    country = replace(country, settings={**country.settings, **settings})
     processes = Processes(place.state / "logs", lambda name: None)
     try:
         processes.start(programs(country))

@@ -93,7 +93,9 @@ class Settled:
         return [self.number, REPORTED, OBJECTION, ANSWER]
 
 
-def settled(country: RunningCountry, resident: Resident | None = None) -> Settled:
+def settled(
+    country: RunningCountry, resident: Resident | None = None, report: str = REPORTED
+) -> Settled:
     """Have residents and an officer do everything once, through the real server."""
     resident = resident or country.consenting()
     asked, stopped, other = (country.resident() for _ in range(3))
@@ -107,7 +109,7 @@ def settled(country: RunningCountry, resident: Resident | None = None) -> Settle
     uses(country, resident.number)
     ids = {"open": asked_for(agency, asked.number)}
     ids |= given(agency, resident.number, own)
-    ids |= complained(own)
+    ids |= complained(own, report)
     ids |= {"stopped": gave_and_stopped(agency, stopped.number, browsers[stopped.number])}
     answered(officer, ids["case"])
     return Settled(
@@ -191,11 +193,11 @@ def named(page: Page, prefix: str) -> str:
     return found.removeprefix(prefix).partition("/")[0].partition("?")[0]
 
 
-def complained(browser: Someone) -> dict[str, str]:
+def complained(browser: Someone, report: str) -> dict[str, str]:
     """Have somebody report an entry and object to a law, and return the ids of it."""
     number = named(browser.visit("/activity"), "/activity/")
     page = browser.visit(f"/activity/{number}/report")
-    case = browser.submit(page, page.form("/report"), ("text", REPORTED))
+    case = browser.submit(page, page.form("/report"), ("text", report))
     agreement = named(browser.visit("/required-by-law"), "/required-by-law/")
     page = browser.visit(f"/required-by-law/{agreement}/object")
     objection = browser.submit(page, page.form("/object"), ("text", OBJECTION))

@@ -60,6 +60,8 @@ class Detail:
     client: str | None
     case: str | None
     clerk: str | None
+    reason: str | None
+    """Why, in the words of the authority that acted."""
     facts: tuple[FactLine, ...]
 
 
@@ -93,6 +95,7 @@ def detail(seen: Seen, teller: Teller) -> Detail:
         client=seen.said("actor", "client"),
         case=seen.said("request", "case"),
         clerk=seen.said("actor", "clerk") or None,
+        reason=seen.said("request", "reason"),
         facts=tuple(_facts(seen, teller, offer)),
     )
 

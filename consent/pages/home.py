@@ -9,6 +9,9 @@ from consent.offer import Offer
 from consent.pages.consents import Shelf
 from consent.pages.deciding import DAY
 from consent.pages.frame import Visit
+from consent.pages.listing import Row, days
+from consent.pages.seen import NotWhole, PeopleLog
+from consent.pages.telling import Teller
 
 SOON = 14 * DAY
 LATELY = 5
@@ -27,17 +30,11 @@ class Home:
     """The first page after signing in."""
 
     shelf: Shelf
+    people: PeopleLog
 
     def home(self, visit: Visit) -> Response:
         """GET /home: what needs you, and what changed."""
         held = self.shelf.all(visit)
-        store = self.shelf.store
-        events = [
-            (event, one)
-            for one in held[: 4 * LATELY]
-            for event in store.events(one.record.id)[-LATELY:]
-        ]
-        events.sort(key=lambda pair: pair[0].time, reverse=True)
         return visit.page(
             "home.html",
             requests=self._open(visit),
@@ -48,9 +45,18 @@ class Home:
                 if one.standing is Standing.GIVEN and one.record.valid_until < visit.at + SOON
             ],
             active=sum(one.standing is Standing.GIVEN for one in held),
-            events=events[:LATELY],
-            locked="self" in store.blocks(visit.person.ref),
+            rows=self._lately(visit),
+            locked="self" in self.shelf.store.blocks(visit.person.ref),
         )
+
+    def _lately(self, visit: Visit) -> list[Row] | None:
+        """Return the newest lines of the reader's list, or None where it is not whole."""
+        ref, teller = visit.person.ref, Teller(self.shelf.directory, visit.language.tag)
+        try:
+            newest = tuple(self.people.newest(ref, self.people.count(ref), 2 * LATELY))
+        except NotWhole:
+            return None
+        return [row for day in days(newest, teller) for row in day.rows][:LATELY]
 
     def _open(self, visit: Visit) -> list[Open]:
         waiting = []

@@ -28,14 +28,16 @@ class Language:
     direction: str
     locale: str
     """How dates and numbers read (CLDR)."""
+    moment: str
+    """How a day is joined with the time of day, which has 24 hours everywhere."""
 
 
 LANGUAGES = {
     one.tag: one
     for one in (
-        Language("en", "English", "ltr", "en_GB"),
-        Language("ar", "العربية", "rtl", "ar"),
-        Language("fr", "Français", "ltr", "fr"),
+        Language("en", "English", "ltr", "en_GB", "d MMMM y, HH:mm:ss"),
+        Language("ar", "العربية", "rtl", "ar", "d MMMM y، HH:mm:ss"),
+        Language("fr", "Français", "ltr", "fr", "d MMMM y 'à' HH:mm:ss"),
     )
 }
 ENGLISH = LANGUAGES["en"]
@@ -80,7 +82,7 @@ def install(app: Flask) -> None:
 
 def moment(at: Micros) -> Markup:
     """Return day and time to the second, with the time zone, for a reader and a machine."""
-    return _time(at, format_datetime(_utc(at), "long"))
+    return _time(at, f"{format_datetime(_utc(at), chosen().moment)} UTC")
 
 
 def day(at: Micros) -> Markup:

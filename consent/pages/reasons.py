@@ -9,7 +9,7 @@ from kernel.errors import Exact, Reason
 ABOUT_YOU: Mapping[Exact, object] = {
     Exact.CONSENT_ABSENT: _("You had not agreed to this. Without your consent nothing is shared."),
     Exact.CONSENT_REFUSED: _("You had said no to this."),
-    Exact.CONSENT_WITHDRAWN: _("You had stopped this before."),
+    Exact.CONSENT_WITHDRAWN: _("Your consent had been stopped before."),
     Exact.CONSENT_EXPIRED: _("Your consent had ended by its date."),
     Exact.CONSENT_EXHAUSTED: _("Your consent had been used as often as you allowed."),
     Exact.CONSENT_SUSPENDED: _("You had paused your consent."),

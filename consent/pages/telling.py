@@ -42,6 +42,7 @@ _BY_OTHERS: Mapping[EntryType, object] = {
     EntryType.BLOCK_SET: _("An authority locked your data."),
     EntryType.BLOCK_LIFTED: _("An authority unlocked your data."),
 }
+_REVOKED = _("An authority ended your consent for %(who)s: %(what)s.")
 _SOMETHING = _("Something else was written down that concerns you.")
 _NAMED = _("%(who)s asked %(office)s about somebody else. The answer also names you.")
 _NAMED_ONLY = _("%(who)s asked about somebody else. You are named there.")
@@ -132,7 +133,8 @@ class Teller:
             return self._exchange(seen)
         if kind in _CONSENT:
             who, what = seen.text("consumer"), seen.text("agreement")
-            return filled(_CONSENT[kind], who=self.agency(who), what=self.agreement(what))
+            said = _REVOKED if _by_authority(seen) else _CONSENT[kind]
+            return filled(said, who=self.agency(who), what=self.agreement(what))
         if kind in _BY_OTHERS and not _own_lock(seen):
             return str(_BY_OTHERS[kind])
         return str(_OWN.get(kind, _SOMETHING))
@@ -188,6 +190,12 @@ class Teller:
 def filled(message: object, **parts: str) -> str:
     """Return a message in the reader's language with its parts in place."""
     return str(message) % parts
+
+
+def _by_authority(seen: Seen) -> bool:
+    """Return whether a consent was ended by an authority, and not by the agency that held it."""
+    revoked = seen.type is EntryType.CONSENT_REVOKED
+    return revoked and seen.said("actor", "method") == "authority"
 
 
 def _own_lock(seen: Seen) -> bool:

@@ -1,6 +1,5 @@
 """The counter: consents given, refused and taken back for a person who stands before a clerk."""
 
-from dataclasses import replace
 
 import click
 
@@ -169,8 +168,9 @@ def narrow(agreement: str, subject: str, method: str, clerk: str, dropped: tuple
         person = person_of(rooms, subject)
         terms = terms_for(rooms, agreement, person)
         held = rooms.consents.current(person.ref, AgreementId(agreement))
-        act = Act(Kind.NARROW, person, terms, Means(method, clerk), _without(away, held))
-        carry_out(rooms, replace(act, after=(held.id, held.epoch) if held else None))
+        after = (held.id, held.epoch) if held else None
+        choice, means = _without(away, held), Means(method, clerk)
+        carry_out(rooms, Act(Kind.NARROW, person, terms, means, choice, after=after))
 
 
 @consents.command("list")
@@ -218,10 +218,12 @@ def _act(kind: Kind, agreement: str, subject: str, means: Means) -> None:
 
 def _without(away: frozenset[Grant], held: Record | None) -> Choice:
     """Return what remains without some of the facts that are shared now."""
-    shared = held.granted if held else frozenset[Grant]()
-    if unshared := sorted(away - shared):
-        raise No("{}#{} is not shared under this consent.".format(*unshared[0]))
-    return Choice(shared - away, 0, None)
+    if held is None:
+        return Choice(frozenset(), 0, None)
+    if unshared := sorted(away - held.granted):
+        service, pointer = unshared[0]
+        raise No(f"{service}#{pointer} is not shared under this consent.")
+    return Choice(held.granted - away, 0, None)
 
 
 def _described(record: Record, uses: int) -> dict[str, Json]:

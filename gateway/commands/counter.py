@@ -18,7 +18,7 @@ from kernel.names import AgreementId, Pointer, ServiceId, Subject
 _LONGEST_NAME = 100
 
 
-class Name(click.ParamType):
+class Name(click.ParamType[str]):
     """A name or an identifier: printable characters, not too many."""
 
     name = "id"
@@ -32,7 +32,7 @@ class Name(click.ParamType):
         return value
 
 
-class Reason(click.ParamType):
+class Reason(click.ParamType[str]):
     """Why an authority acts, in its own words."""
 
     name = "text"
@@ -77,7 +77,7 @@ def agreement_of(rooms: Rooms, name: str) -> Agreement:
     """Return an agreement in force that rests on consent; any other is a wrong call, or a no."""
     found = rooms.control.now().agreements.get(AgreementId(name))
     if found is None:
-        raise unknown_agreement()
+        raise click.BadParameter("there is no agreement of that name", param_hint="--agreement")
     if found.basis is not Basis.CONSENT:
         raise No("That agreement rests on a law, not on consent: the person can object, not agree.")
     return found
@@ -91,11 +91,6 @@ def terms_for(rooms: Rooms, name: str, person: Person) -> Terms:
         if held is not None:
             return kept_terms(held)
     return terms_of(agreement_of(rooms, name))
-
-
-def unknown_agreement() -> click.BadParameter:
-    """Return what is wrong with the name of an agreement that nobody knows."""
-    return click.BadParameter("there is no agreement of that name", param_hint="--agreement")
 
 
 def fact(text: str) -> Grant:

@@ -13,6 +13,7 @@ from gateway.settings import Settings
 from kernel.clock import Deadline, SystemClock, rfc3339
 from kernel.database import Database
 from kernel.errors import Refusal
+from kernel.loopback import on_this_machine
 from kernel.migrations import migrate as bring_to_head
 
 ROOT = Path(__file__).parents[2]
@@ -84,6 +85,8 @@ def doctor() -> None:
     click.echo(f"policies    {settings.policies}")
     click.echo(f"engine      {'OPA' if settings.opa_url else 'embedded'}")
     click.echo(f"sources     {', '.join(sorted(settings.sources)) or 'none'}")
+    for realm, issuer in settings.signin.issuers.items():
+        click.echo(f"sign-in     {realm}s at {issuer}")
     for lacking in _not_for_production(settings):
         click.echo(f"not for production: {lacking}")
     try:
@@ -104,6 +107,12 @@ def _not_for_production(settings: Settings) -> Iterator[str]:
         yield "the embedded policy engine; set GATEWAY_OPA_URL"
     if settings.public_url.startswith("http://"):
         yield "GATEWAY_PUBLIC_URL is not https"
+    for realm in ("resident", "officer"):
+        issuer = settings.signin.issuers.get(realm)
+        if issuer is None:
+            yield f"no {realm} can sign in; set GATEWAY_OIDC_ISSUER and the client ids"
+        elif on_this_machine(issuer):
+            yield f"{realm}s sign in on this machine, which is for trying out"
     if settings.key_encryption_key is None:
         yield "keys lie unencrypted; set GATEWAY_KEY_ENCRYPTION_KEY_FILE"
 

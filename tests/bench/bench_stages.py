@@ -1,8 +1,9 @@
 """Stages: what each step of one exchange costs in CPU, and how that grows; in this process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,24 @@ def stages(stage: Stage) -> dict[str, float]:
         ),
         "whole": whole(stage),
     }
+    with nothing_remembered(stage):
+        cost |= {
+            "2-4, no decision remembered": micros(pipeline._permit, permits(ROUNDS)),
+            "whole, no decision remembered": whole(stage),
+        }
     return cost
+
+
+@contextmanager
+def nothing_remembered(stage: Stage) -> Iterator[None]:
+    """Let the policies be evaluated at every request."""
+    remembered = stage.rooms.engine.remembered
+    most, remembered.most = remembered.most, 0
+    remembered.clear()
+    try:
+        yield
+    finally:
+        remembered.most = most
 
 
 def whole(stage: Stage, number: str | None = None) -> float:

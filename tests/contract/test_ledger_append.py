@@ -54,7 +54,7 @@ def together(log, jobs):
     with log.database.sequence(stage.Deadline.within(10, log.clock)):
         for thread in threads:
             thread.start()
-        while log.ledger._queue._line.qsize() < len(jobs) - 1:
+        while log.ledger._line._line.qsize() < len(jobs) - 1:
             threading.Event().wait(0.001)
     for thread in threads:
         thread.join()
@@ -281,9 +281,17 @@ def test_the_leaf_stored_is_the_leaf_hashed_and_holds_no_identifier(log):
 
 def test_a_full_line_refuses_at_once(tmp_path):
     site = stage.Stage(tmp_path, limits=Limits(waiting=0))
-    with site.open() as log, pytest.raises(Refusal) as refusal:
-        log.ledger.append(stage.decision("ex_1"))
-    assert refusal.value.reason is Reason.LEDGER_UNAVAILABLE
+    with site.open() as log:
+        first = threading.Thread(target=lambda: log.ledger.append(stage.decision("ex_1")))
+        with log.database.sequence(stage.Deadline.within(10, log.clock)):
+            first.start()
+            while not log.ledger._line._lead.locked():
+                threading.Event().wait(0.001)
+            with pytest.raises(Refusal) as refusal:
+                log.ledger.append(stage.decision("ex_2"))
+        first.join()
+        assert refusal.value.reason is Reason.LEDGER_UNAVAILABLE
+        assert log.ledger.size == 2
 
 
 def test_who_waited_too_long_is_refused_and_their_entry_is_never_written(tmp_path):

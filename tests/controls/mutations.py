@@ -140,13 +140,8 @@ MUTATIONS = (
         "P4",
         "the seal: what looks like one is only encoded",
         "crypto/seal.py",
-        """\
-    text = jwe.encrypt_compact(protected, extract.plaintext, key, [ALGORITHM, ENCRYPTION])
-""",
-        """\
-    parts = (json.dumps(protected).encode(), b"", b"", extract.plaintext, b"")
-    text = ".".join(base64url.encode(part) for part in parts)
-""",
+        "    parts = (wrapped, nonce, sealed[:-_TAG], sealed[-_TAG:])\n",
+        '    parts = (b"", b"", extract.plaintext, b"")\n',
         P4 + "nothing_beside_the_seal_tells_what_is_in_it",
     ),
     Mutation(

@@ -174,7 +174,7 @@ class Desk:
             for thread in threads:
                 thread.start()
             patience = Deadline.within(1, clock)
-            while ledger._queue._line.qsize() < len(acts) - 1 and patience.left():
+            while ledger._line._line.qsize() < len(acts) - 1 and patience.left():
                 threading.Event().wait(0.001)  # the batcher holds the first, and waits for us
         for thread in threads:
             thread.join()

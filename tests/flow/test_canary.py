@@ -14,6 +14,7 @@ from tests.agency import Agency
 from tests.contract.loopback import answer
 from tests.country import ENROLMENT, INCOME, RESIDENTS
 from tests.flow.canary import ENOUGH, files_under, forms, found
+from tests.flow.canary_pages import TEXTS, visits
 from tests.flow.office import YEAR, Question, honest, record_of, told
 from tests.flow.watched import WatchedCountry, watched_country
 
@@ -38,16 +39,18 @@ def quiet(tmp_path: Path) -> Iterator[WatchedCountry]:
 def test_p4_sealed_for_the_asker_no_value_of_anybody_is_on_the_disk(
     quiet: WatchedCountry, tmp_path: Path
 ):
-    people = [quiet.consented(), quiet.resident(), quiet.resident()]
+    people = [quiet.consented(), quiet.resident(), quiet.resident(), quiet.resident()]
     releases(quiet, people[0])
     refusals(quiet, people[1])
     faults(quiet, people[2])
     oddities(quiet, people)
+    held = visits(quiet, people[3])
     quiet.leaves(tmp_path / "log")
     document = {**quiet.document, "residents": []}
-    places = files_under(quiet.state / "gateway", quiet.state / "logs", tmp_path / "log")
+    places = held | files_under(quiet.state / "gateway", quiet.state / "logs", tmp_path / "log")
     places["demo.json"] = json.dumps(document, ensure_ascii=False).encode()
     assert any(place.endswith("gateway.log") for place in places)
+    assert any(place.endswith("signin.log") for place in places)
     assert any(place.endswith(".db-wal") for place in places)
     assert found(values_of(people), places) == set()
 
@@ -142,7 +145,7 @@ def odd_requests(agency: Agency, text: str) -> Iterator[int]:
 
 def values_of(people: Iterable[Any]) -> set[str]:
     """Return what is known of people, where it is long enough to be nothing else by chance."""
-    values = {CASE, CLERK, COUNTER}
+    values = {CASE, CLERK, COUNTER, *TEXTS}
     for one in people:
         values |= {one.number, one.family, one.given, one.street, one.phone or ""}
         values |= {one.birth_date.isoformat(), one.taxes.account, one.taxes.employer}

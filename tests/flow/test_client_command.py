@@ -1,4 +1,4 @@
-"""`python -m client exchange` against the real gateway and the real sources."""
+"""`python -m client` against the real gateway and the real sources."""
 
 import json
 import os
@@ -12,21 +12,23 @@ from tests.country import AGREEMENT, ENROLMENT, INCOME, RESIDENTS, SCHEME, Runni
 def ask(
     country: RunningCountry, number: str, service: str, *more: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command as a clerk of Family Benefits does, without the gateway's settings."""
+    """Ask as a clerk of Family Benefits does."""
+    matter = ("--agreement", AGREEMENT, "--service", service, "--subject", f"{SCHEME}:{number}")
+    clerk = ("--case", "FA-2026-00042", "--user", "clerk-4471")
+    return client(country, "exchange", *matter, *clerk, *more)
+
+
+def client(country: RunningCountry, command: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of Family Benefits' system, without the gateway's settings."""
     home = country.agencies["family-benefits"]
     options = {
         "--gateway": country.gateway,
         "--client-id": home["client_id"],
         "--key": str(country.state / home["client_key"]),
         "--seal-key": str(country.state / home["seal_key"]),
-        "--agreement": AGREEMENT,
-        "--service": service,
-        "--subject": f"{SCHEME}:{number}",
-        "--case": "FA-2026-00042",
-        "--user": "clerk-4471",
     }
     return subprocess.run(
-        [sys.executable, "-m", "client", "exchange", *sum(options.items(), ()), *more],
+        [sys.executable, "-m", "client", command, *sum(options.items(), ()), *more],
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -74,3 +76,22 @@ def test_a_refusal_is_said_and_nothing_is_kept(country: RunningCountry, tmp_path
     assert done.stderr.startswith("subject.not_released: ")
     assert number not in done.stderr
     assert not receipt.exists()
+
+
+def test_a_person_is_asked_and_the_agency_learns_that_they_answered(
+    country: RunningCountry,
+) -> None:
+    person = country.resident()
+    wish = ("--agreement", AGREEMENT, "--subject", f"{SCHEME}:{person.number}")
+    fields = ("--field", f"{INCOME}#/income/year", "--field", f"{ENROLMENT}#/enrolments/*/school")
+    made = json.loads(client(country, "ask", *wish, *fields).stdout)
+    assert made["url"] == f"{country.gateway}/requests/{made['request']}"
+    again = client(country, "ask", *wish, *fields)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert again.stderr.startswith("quota.exceeded: ")
+    before = client(country, "asked", "--request", made["request"])
+    assert json.loads(before.stdout) == {"request": made["request"], "state": "open"}
+    refused = country.consents("refuse", person)
+    assert refused.returncode == 0, refused.stderr
+    after = client(country, "asked", "--request", made["request"])
+    assert json.loads(after.stdout) == {"request": made["request"], "state": "answered"}

@@ -39,7 +39,7 @@ def test_every_exchange_is_in_the_list_and_its_evidence_verifies_with_nothing_el
         entry["number"] for entry in listed
     }
     told = browser.get(f"{country.gateway}/activity/{listed[-1]['number']}").body
-    assert "You had stopped this before." in told
+    assert "Your consent had been stopped before." in told
 
     vkey = tmp_path / "vkey"
     vkey.write_text(Browser().get(f"{country.gateway}/audit/log/vkey").body)

@@ -70,7 +70,7 @@ def watched_country(state: Path, **settings: str) -> Iterator[WatchedCountry]:
         country = replace(country, settings={**country.settings, **more})
         processes = Processes(place.state / "logs", lambda name: None)
         try:
-            processes.start([one for one in programs(country) if one.name == "gateway"])
+            processes.start([one for one in programs(country) if one.name != "tax"])
             yield WatchedCountry(country, processes, office=office)
         finally:
             processes.stop()

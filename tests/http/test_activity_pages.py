@@ -102,7 +102,7 @@ def test_a_refusal_tells_its_person_the_exact_reason(home):
     person = home.person()
     home.refusal("ex_exact", person, "subject.not_released", "consent.withdrawn")
     text = home.visitor(person).get("/activity/1").text
-    assert "You had stopped this before." in text
+    assert "Your consent had been stopped before." in text
     assert "clerk-4471" in text
     assert "FA-2026-00042" in text
 

@@ -248,7 +248,7 @@ def test_what_was_asked_is_first_on_the_overview_until_it_is_answered(asked):
     answer(browser, request, "no")
     page = browser.visit("/home")
     assert "Nothing needs you now." in page.text
-    assert "You said no" in page.text
+    assert "You said no to" in page.text
 
 
 def test_another_persons_request_looks_like_none(asked, country: RunningCountry):

@@ -78,9 +78,21 @@ def _strings(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
     return (text,) if isinstance(text, str) else tuple(text)
 
 
+def loaded(policies: Path = ROOT / "policies") -> Catalogue:
+    """Return the catalogue of a policy directory."""
+    return Catalogue.load(Bundle.from_directory(policies).files, check_read=check)
+
+
+def unnamed(text: str, catalogue: Catalogue) -> str:
+    """Return an English text with a short word for every office's name, which is as it is."""
+    for agency in catalogue.agencies.values():
+        text = text.replace(agency.name["en"], "it")
+    return text
+
+
 def catalogue_texts(policies: Path = ROOT / "policies") -> Iterator[tuple[str, Text]]:
     """Yield where it stands, and in its languages, every text of the catalogue for people."""
-    catalogue = Catalogue.load(Bundle.from_directory(policies).files, check_read=check)
+    catalogue = loaded(policies)
     for agreement in catalogue.agreements.values():
         for name in ("title", "purpose_text", "if_refused", "instead"):
             yield f"{agreement.id}: {name}", getattr(agreement, name)

@@ -1,16 +1,21 @@
 """A tired parent understands the pages, in a second language, on an old phone."""
 
+import re
+
 import pytest
 
 from gateway.demo.country import ROOT
+from gateway.model import Text
 from tests.unit.reading import (
     catalogue_texts,
     grade,
+    loaded,
     missing,
     sentences,
     source_texts,
     syllables,
     translated,
+    unnamed,
 )
 
 HARDEST = 9.0
@@ -24,33 +29,44 @@ LONGEST = 20
 LONGEST_TRANSLATED = 25
 LANGUAGES = ("ar", "fr")
 
-PAGES = sorted(set(source_texts()))
-CATALOGUE = list(catalogue_texts())
-ENGLISH = [*((text, text) for text in PAGES), *((at, one["en"]) for at, one in CATALOGUE)]
+Told = list[tuple[str, str]]
+"""English texts, each with where it stands."""
 
 
-def test_the_pages_have_texts():
-    assert len(PAGES) > 100
-    assert len(CATALOGUE) > 20
+@pytest.fixture(scope="module")
+def catalogue() -> list[tuple[str, Text]]:
+    return list(catalogue_texts())
 
 
-def test_no_english_text_is_harder_than_nine_years_of_school():
-    long = [one for one in ENGLISH if sum(map(len, sentences(one[1]))) >= ENOUGH]
+@pytest.fixture(scope="module")
+def english(catalogue: list[tuple[str, Text]]) -> Told:
+    whole = loaded()
+    told = [(at, unnamed(text["en"], whole)) for at, text in catalogue]
+    return [*((text, text) for text in sorted(set(source_texts()))), *told]
+
+
+def test_there_is_something_to_read(english: Told, catalogue):
+    assert len(english) > len(catalogue) + 100
+    assert len(catalogue) > 20
+
+
+def test_no_english_text_is_harder_than_nine_years_of_school(english: Told):
+    long = [one for one in english if sum(map(len, sentences(one[1]))) >= ENOUGH]
     hard = {at: round(grade([text]), 1) for at, text in long if grade([text]) > HARDEST}
     assert hard == {}
 
 
-def test_all_english_texts_together_are_easy():
-    assert grade([text for _, text in ENGLISH if sentences(text)]) <= USUAL
+def test_all_english_texts_together_are_easy(english: Told):
+    assert grade([text for _, text in english if sentences(text)]) <= USUAL
 
 
-def test_english_sentences_are_short():
-    assert too_long((text for _, text in ENGLISH), LONGEST) == []
+def test_english_sentences_are_short(english: Told):
+    assert too_long((text for _, text in english), LONGEST) == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_translated_sentences_are_short(language: str):
-    told = [one[language] for _, one in CATALOGUE if language in one]
+def test_translated_sentences_are_short(catalogue, language: str):
+    told = [one[language] for _, one in catalogue if language in one]
     assert too_long([*translated(language), *told], LONGEST_TRANSLATED) == []
 
 
@@ -60,8 +76,8 @@ def test_every_text_of_the_pages_is_translated(language: str):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_of_the_catalogue_is_translated(language: str):
-    assert [at for at, one in CATALOGUE if not one.get(language)] == []
+def test_every_text_of_the_catalogue_is_translated(catalogue, language: str):
+    assert [at for at, one in catalogue if not one.get(language)] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "consent" / "templates").glob("*.html")))
@@ -75,8 +91,6 @@ def too_long(texts, most: int) -> list[str]:
 
 def untranslatable(template: str) -> list[str]:
     """Return the words of a template that stand outside of any expression."""
-    import re
-
     bare = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&\w+;", "\n", template, flags=re.DOTALL)
     return [line.strip() for line in bare.split("\n") if re.search(r"[^\W\d_]{2,}", line)]
 

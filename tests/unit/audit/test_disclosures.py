@@ -101,7 +101,7 @@ def test_a_gap_in_the_list_is_found(log, statement):
 
 
 def test_a_list_longer_than_a_page_is_whole(log, monkeypatch):
-    monkeypatch.setattr(person, "_PAGE", 2)
+    monkeypatch.setattr(person, "_CHUNK", 2)
     assert [each.number for each in listed(log)] == [1, 2, 3]
 
 

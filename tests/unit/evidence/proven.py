@@ -3,8 +3,14 @@
 import json
 from pathlib import Path
 
-from audit import person
+from audit import leaf, person
+from audit.checkpoint import tlog_proof
 from audit.evidence import evidence
+from audit.merkle import leaf_hash, node_hash
+from audit.model import Shown, Tree
+from kernel.canonical import Json
+from kernel.chance import SystemChance
+from kernel.clock import rfc3339
 from kernel.entry import EntryType
 from tests.contract import ledger_stage as stage
 
@@ -31,3 +37,18 @@ def changed(file: bytes, **members: object) -> bytes:
     """Return the file with members changed, and without those that are `...`."""
     document = json.loads(file) | members
     return json.dumps({k: v for k, v in document.items() if v is not ...}).encode()
+
+
+def numbered(log: Json) -> bytes:
+    """Return evidence of the second entry of a log whose operator numbers people as it likes."""
+    drafted = leaf.draft(stage.refusal("ex_1", ME), SystemChance())
+    disclosed = leaf.disclosure(
+        drafted.salts[0], "subject", {"scheme": "s", "value": "v", "log": log}
+    )
+    text = leaf.leaf(drafted, rfc3339(stage.START), [disclosed])
+    signer = stage.Stage(Path()).keys.signer
+    before = leaf_hash(b"before")
+    note = signer.sign(Tree(2, node_hash(before, leaf_hash(text))))
+    number = log.get("number") if isinstance(log, dict) else 1
+    shown = Shown(number, 1, text, (disclosed,))
+    return evidence(shown, tlog_proof(1, [before], note), signer.vkey)

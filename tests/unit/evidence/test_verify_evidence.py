@@ -15,7 +15,7 @@ from audit.checkpoint import Signer
 from audit.verify_evidence import Found, verify
 from audit.verify_tree import Defect
 from tests.contract import ledger_stage as stage
-from tests.unit.evidence.proven import changed, made
+from tests.unit.evidence.proven import changed, made, numbered
 
 MEMBERS = ("number", "leaf", "disclosures", "proof", "vkey")
 
@@ -181,6 +181,35 @@ def test_a_line_of_the_file_itself_can_be_changed_nowhere_but_in_the_readme(file
         assert {k: v for k, v in same.items() if k != "readme"} == {
             k: v for k, v in document.items() if k != "readme"
         }
+
+
+@pytest.mark.parametrize(("number", "previous"), [(1, None), (2, 0), (9, 0)])
+def test_the_entry_before_may_stand_anywhere_earlier(number, previous):
+    log = {"origin": stage.ORIGIN, "number": number, "previous": previous}
+    assert verify(numbered(log), None) == Found(1, number)
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        {"origin": stage.ORIGIN, "number": 1, "previous": 0},
+        {"origin": stage.ORIGIN, "number": 2, "previous": None},
+        {"origin": stage.ORIGIN, "number": 2, "previous": 1},
+        {"origin": stage.ORIGIN, "number": 2, "previous": 7},
+        {"origin": stage.ORIGIN, "number": 2, "previous": -1},
+        {"origin": stage.ORIGIN, "number": 2, "previous": "0"},
+        {"origin": stage.ORIGIN, "number": 2, "previous": False},
+        {"origin": stage.ORIGIN, "number": True, "previous": None},
+        {"origin": "other.example", "number": 1, "previous": None},
+        {"number": 1, "previous": None},
+        None,
+        "x",
+        [],
+    ],
+)
+def test_a_place_in_the_list_that_cannot_be_is_refused_though_the_log_signed_it(log):
+    with pytest.raises(Defect):
+        verify(numbered(log), None)
 
 
 HOSTILE = {

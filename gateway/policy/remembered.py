@@ -1,0 +1,43 @@
+"""Remembered decisions: the same question under the same revision is evaluated once.
+
+A decision follows from the input's bytes and the revision's rules alone: `lint` bans whatever could
+tell one evaluation from another. The input names nobody, and its time is the minute.
+"""
+
+from gateway.model import Decision
+from gateway.policy.bundle import Bundle
+from gateway.policy.engines import PreparedEngine
+from kernel.names import Revision
+from kernel.recent import Recent
+
+MOST = 4096
+MOST_BYTES = 8 * 1024 * 1024
+
+
+class RememberingEngine:
+    """Stands before an engine and asks it each question once; only decisions are remembered, never
+    a failure to make one."""
+
+    def __init__(self, engine: PreparedEngine, most: int = MOST) -> None:
+        """Take the engine, and how many decisions may be held."""
+        self._engine = engine
+        self.remembered: Recent[tuple[Revision, bytes], Decision] = Recent(most, MOST_BYTES)
+
+    def prepare(self, bundle: Bundle) -> None:
+        """Make a bundle ready to be asked, or raise `PolicyError`; what is remembered goes."""
+        self._engine.prepare(bundle)
+        self.remembered.clear()
+
+    def decide(self, input: bytes, revision: Revision) -> Decision:
+        """Return the policies' decision on a canonical input, or raise `Refusal` with
+        `policy.unavailable`."""
+        asked = (revision, input)
+        decision = self.remembered.get(asked)
+        if decision is None:
+            decision = self._engine.decide(input, revision)
+            self.remembered.keep(asked, decision, len(input))
+        return decision
+
+    def healthy(self) -> bool:
+        """Return whether the engine can answer now."""
+        return self._engine.healthy()
