@@ -165,7 +165,7 @@ class Batch:
 
     def _write_leaf(self, drafted: Draft, index: int) -> bytes:
         """Return the leaf; number the entry for everybody it concerns, seal what they may see."""
-        subjects = []
+        subjects: list[str] = []
         pairs = zip(drafted.entry.concerned, drafted.salts, drafted.nonces, strict=False)
         for person, salt, nonce in pairs:
             number, previous, secret = self._number(person, index)
@@ -174,8 +174,9 @@ class Batch:
                 "number": number,
                 "previous": previous,
             }
+            shared = drafted.beside if subjects else drafted.shared
             subjects.append(leaf.subject(salt, person.subject, place))
-            shown = (subjects[-1], *drafted.shared)
+            shown = (subjects[-1], *shared)
             self._seal(Place(self.head.origin, index, person.ref), number, secret, nonce, shown)
         if not subjects and drafted.shared:
             nobody = Place(self.head.origin, index, "")

@@ -26,6 +26,8 @@ _NAME = re.compile(r"[!-~]{1,200}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WORD = re.compile(r"[a-z_]{1,40}")
 _DECISION = re.compile(r"permit|deny")
+_KIND = re.compile(r"agreement|agency|source")
+_SENTENCE = re.compile(r"[!-~](?:[ -~]{0,398}[!-~])?")
 
 MEMBERS: Final[Mapping[str, re.Pattern[str]]] = {
     "agency": _NAME,
@@ -39,10 +41,13 @@ MEMBERS: Final[Mapping[str, re.Pattern[str]]] = {
     "decision": _DECISION,
     "exchange": _NAME,
     "key": _NAME,
+    "kind": _KIND,
+    "name": _NAME,
     "origin": _NAME,
     "policy": _DIGEST,
     "provider": _NAME,
     "purpose": _NAME,
+    "reason": _SENTENCE,
     "service": _NAME,
     "use": _WORD,
 }
@@ -85,6 +90,8 @@ HEADERS: Final[Mapping[EntryType, tuple[frozenset[str], frozenset[str]]]] = {
     EntryType.CLIENT_ADDED: _CLIENT,
     EntryType.CLIENT_DISABLED: _CLIENT,
     EntryType.KEY_ADDED: (frozenset({"key"}), frozenset({"use"})),
+    EntryType.STOP_SET: (frozenset({"kind", "name", "reason"}), frozenset()),
+    EntryType.STOP_LIFTED: (frozenset({"kind", "name"}), frozenset({"reason"})),
 }
 """Per type the members that its header must have, and those that it may have besides."""
 
@@ -98,6 +105,8 @@ class Draft(NamedTuple):
 
     entry: Entry
     shared: tuple[str, ...]
+    beside: tuple[str, ...]
+    """What those behind the first person are shown."""
     digests: tuple[str, ...]
     salts: tuple[str, ...]
     nonces: tuple[bytes, ...]
@@ -111,21 +120,23 @@ def draft(entry: Entry, chance: Chance) -> Draft:
     """Check the entry against ADR 1 and do the work that needs no place in the log."""
     _check(entry)
     people = len(entry.concerned)
-    salted = len(entry.disclosures) + people
+    beside = entry.beside if entry.beside is not None and people > 1 else {}
+    told = (*entry.disclosures.items(), *beside.items())
+    salted = len(told) + people
     bits = chance.bits(SALT * salted + NONCE * max(1, people))
     salts = [_base64url(bits[SALT * i : SALT * (i + 1)]) for i in range(salted)]
     rest = bits[SALT * salted :]
-    shared = tuple(
-        disclosure(salt, name, value)
-        for salt, (name, value) in zip(salts, entry.disclosures.items(), strict=False)
+    texts = tuple(
+        disclosure(salt, name, value) for salt, (name, value) in zip(salts, told, strict=False)
     )
-    if sum(map(len, shared)) > MAX_DISCLOSED:
+    if sum(map(len, texts)) > MAX_DISCLOSED:
         raise BadEntry(f"an entry discloses at most {MAX_DISCLOSED} bytes")
     return Draft(
         entry,
-        shared,
-        tuple(map(digest, shared)),
-        tuple(salts[len(shared) :]),
+        texts[: len(entry.disclosures)],
+        texts[len(entry.disclosures) if entry.beside is not None else 0 :],
+        tuple(map(digest, texts)),
+        tuple(salts[len(texts) :]),
         tuple(rest[i : i + NONCE] for i in range(0, len(rest), NONCE)),
     )
 
@@ -172,7 +183,7 @@ def _check(entry: Entry) -> None:
     if not required <= header.keys():
         missing = ", ".join(sorted(required - header.keys()))
         raise BadEntry(f"a leaf of type {entry.type} needs {missing}")
-    if not entry.disclosures.keys() <= DISCLOSED:
+    if not entry.disclosures.keys() | (entry.beside or {}).keys() <= DISCLOSED:
         raise BadEntry(f"a leaf of type {entry.type} discloses something without a known name")
     people = {person.ref for person in entry.concerned}
     if len(people) != len(entry.concerned) or len(people) > MAX_CONCERNED or "" in people:

@@ -17,7 +17,9 @@ _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
     "agreement_revision": re.compile(r"[0-9a-f]{64}"),
     "basis": re.compile(r"[a-z_]{1,40}"),
     "decision": re.compile(r"permit|deny"),
+    "kind": re.compile(r"agreement|agency|source"),
     "policy": re.compile(r"[0-9a-f]{64}"),
+    "reason": re.compile(r"(?! )[ -~]{1,400}(?<! )"),
     "time": re.compile(
         r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
     ),
@@ -53,6 +55,8 @@ _MEMBERS: Final[Mapping[str, tuple[str, str]]] = {
     "client.added": ("client", "agency"),
     "client.disabled": ("client", "agency"),
     "key.added": ("key", "use"),
+    "stop.set": ("kind name reason", ""),
+    "stop.lifted": ("kind name", "reason"),
 }
 _FINAL: Final = {
     "consent.withdrawn": "withdrawal",
@@ -100,6 +104,7 @@ class Story:
         self._ended: dict[str, str] = {}
         self._suspended: set[str] = set()
         self._cases: dict[str, str] = {}
+        self._stopped: set[tuple[str, str]] = set()
 
     def tell(self, index: int, members: dict[str, str]) -> None:
         """Take the next entry, or raise `Defect` when it cannot follow those before it."""
@@ -117,6 +122,8 @@ class Story:
             self._consent(kind, members["consent"])
         elif "case" in members:
             self._case(kind, members["case"])
+        elif kind.startswith("stop."):
+            self._stop(kind, (members["kind"], members["name"]))
 
     def _exchange(self, step: str, members: dict[str, str]) -> None:
         name = members["exchange"]
@@ -138,6 +145,17 @@ class Story:
             if any(decision.get(part) != members.get(part) for part in _SAME):
                 raise Defect("the release does not match its decision")
             self._standing(members.get("consent"))
+            self._running(members)
+
+    def _running(self, members: dict[str, str]) -> None:
+        named = {("agreement", members["agreement"]), ("agency", members["consumer"])}
+        if stopped := self._stopped & named:
+            raise Defect(f"the release follows the stop of its {min(stopped)[0]}")
+
+    def _stop(self, kind: str, what: tuple[str, str]) -> None:
+        if (kind == "stop.set") == (what in self._stopped):
+            raise Defect("what is stopped was stopped before, or what is resumed was not")
+        self._stopped ^= {what}
 
     def _standing(self, consent: str | None) -> None:
         if (end := self._ended.get(consent or "")) is not None:

@@ -22,6 +22,8 @@ class Release:
     service: ServiceId
     fields: frozenset[Pointer]
     exchange: ExchangeId
+    others: tuple[SubjectRef, ...] = ()
+    """The other people whose facts leave: a block of theirs stands before everything, too."""
 
 
 def used(release: Release) -> Effect:
@@ -29,21 +31,26 @@ def used(release: Release) -> Effect:
 
     It runs inside the ledger's transaction, so a withdrawal stands either before or after it.
     """
-    block = block_key(release.subject_ref)
+    blocks = tuple(map(block_key, (release.subject_ref, *release.others)))
     consent = release.consent
     if consent is None:
-        return Effect((block,), lambda rows, _: _unblocked(rows, block))
-    reads = (block, record_key(consent), count_key(consent, release.service))
+        return Effect(blocks, lambda rows, _: _unblocked(rows, blocks))
+    reads = (*blocks, record_key(consent), count_key(consent, release.service))
 
     def apply(rows: Rows, moment: Moment) -> Sequence[Write]:
-        return (*_unblocked(rows, block), *_counted(rows, moment, release, consent))
+        return (*_unblocked(rows, blocks), *_counted(rows, moment, release, consent))
 
     return Effect(reads, apply)
 
 
-def _unblocked(rows: Rows, block: Key) -> Sequence[Write]:
-    if kinds(rows[block]):
+def _unblocked(rows: Rows, blocks: tuple[Key, ...]) -> Sequence[Write]:
+    """Return nothing to write, or raise where somebody is blocked: the person asked about is not
+    told that it is somebody else."""
+    subject, *others = blocks
+    if kinds(rows[subject]):
         raise about_the_person(Exact.SUBJECT_BLOCKED)
+    if any(kinds(rows[other]) for other in others):
+        raise about_the_person(None)
     return ()
 
 

@@ -15,6 +15,7 @@ from adapters.model import SourceAddress
 from audit.ledger import Ledger
 from consent.pages.language import install
 from crypto.seal import seal
+from gateway.admission import Admission
 from gateway.asking_views import AskingViews
 from gateway.journal import Journal
 from gateway.log import configure, fault
@@ -24,7 +25,7 @@ from gateway.pages import PublicViews
 from gateway.people import frame_of, page_views
 from gateway.pipeline import Pipeline
 from gateway.released import ReleasedExchanges
-from gateway.rooms import Rooms, bring_into_force, open_rooms
+from gateway.rooms import Rooms, fill, open_rooms
 from gateway.routes import API, View
 from gateway.settings import Settings
 from gateway.signin import sign_in
@@ -82,7 +83,7 @@ def build(settings: Settings, aside: Aside = nullcontext) -> Flask:
     rooms = open_rooms(settings)
     # Closing the last connection of a SQLite file checkpoints it: that is done under the lock.
     atexit.register(rooms.close)
-    bring_into_force(rooms)
+    fill(rooms)  # a worker that is started anew changes nothing
     sweep = Sweep(rooms.database, rooms.ledger, rooms.pseudonyms.open, rooms.clock)
     threading.Thread(target=_sweep, args=(sweep,), name="sweep", daemon=True).start()
     app = compose(rooms, aside)
@@ -141,10 +142,11 @@ def front_door(rooms: Rooms) -> Door:
     replay = EmbeddedReplay(KeyValue.open(short_lived, clock, boot_id(), rooms.keys.first_use))
     proofs = Proofs(url, replay, clock)
     tokens = Tokens(url, url, rooms.keys.token, clock, rooms.chance)
-    assertions = Assertions(url, lambda one: rooms.clients.find(one)[0], replay, clock)
+    clients = Admission(rooms.clients, rooms.control.stops)
+    assertions = Assertions(url, clients.client, replay, clock)
     checks = Checks(assertions, proofs, tokens, structlog.get_logger().warning)
     return Door(
-        Authenticator(rooms.clients, tokens, proofs),
+        Authenticator(clients, tokens, proofs),
         OAuthViews(checks, rooms.keys.token_jwks()),
         replay,
     )

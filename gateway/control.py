@@ -1,26 +1,43 @@
 """Control: what is in force, by the ledger's own word, and how a new revision comes into force."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consent.model import Finding, FindingState, Found
 from gateway.model import Agency, Agreement, Basis, Docket, Permit, Service
 from gateway.pdp import DecisionPoint, Facts, question
-from gateway.policy.bundle import Bundle
+from gateway.policy.bundle import BadBundle, Bundle
 from gateway.policy.catalogue import Catalogue
+from gateway.policy.finding import PolicyError
+from gateway.stops import Stops
 from kernel.clock import Micros
 from kernel.database import Database
 from kernel.effect import Effect, Key, Moment, Rows, Write
-from kernel.entry import Entry, EntryType, Ledger
+from kernel.entry import Entry, EntryType, Ledger, Logged
 from kernel.errors import Outdated, Reason, Refusal
 from kernel.names import AgencyId, AgreementId, Revision, ServiceId, Subject
 
 _READ = """
 SELECT (SELECT epoch FROM ledger_state) AS epoch,
-       (SELECT value FROM control WHERE name = 'policy') AS revision
+       (SELECT value FROM control WHERE name = 'policy') AS revision,
+       (SELECT value FROM control WHERE name = 'policy.before') AS before
 """
+_STOPS = "SELECT kind, name, since, reason, \"index\" FROM stop WHERE state = 'stopped'"
 _CONTENT = "SELECT content FROM policy_bundle WHERE revision = ?"
+_ACTIVE, _BEFORE = Key("control", ("policy",)), Key("control", ("policy.before",))
+PATIENCE = 15.0
+"""Seconds for which a request waits while another makes new policies ready; less than it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activated:
+    """What the ledger says is in force, what was before it, and under which control epoch."""
+
+    epoch: int
+    revision: Revision | None
+    before: Revision | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,7 @@ class InForce:
     revision: Revision
     catalogue: Catalogue
     point: DecisionPoint
+    stops: Stops = Stops()
 
     @property
     def agreements(self) -> Mapping[AgreementId, Agreement]:
@@ -81,39 +99,79 @@ class InForce:
 class Control:
     """Keeps the revision in force ready; the control epoch tells when to look again."""
 
-    def __init__(self, database: Database, prepare: Callable[[Bundle], InForce]) -> None:
-        """Take the database to read, and how a bundle is made ready."""
+    def __init__(
+        self,
+        database: Database,
+        prepare: Callable[[Bundle], InForce],
+        patience: float = PATIENCE,
+    ) -> None:
+        """Take the database to read, how a bundle is made ready, and how long others wait."""
         self._database = database
         self._prepare = prepare
+        self._patience = patience
         self._lock = threading.Lock()
         self._held: tuple[int, InForce] | None = None
+        self._stopped: tuple[int, Stops] | None = None
 
     def at(self, epoch: int) -> InForce:
         """Return what is in force under a control epoch, or raise `Outdated` where that passed."""
         held = self._held
         if held is not None and held[0] == epoch:
             return held[1]
-        with self._lock:
+        if not self._lock.acquire(timeout=self._patience):
+            raise Refusal(Reason.POLICY_UNAVAILABLE, "New policies are being made ready.")
+        try:
             return self._look_again(epoch)
+        finally:
+            self._lock.release()
 
     def now(self) -> InForce:
         """Return what is in force at this moment, for commands."""
-        return self.at(self._database.read().execute(_READ).fetchone()["epoch"])
+        return self.at(self.activated().epoch)
+
+    def stops(self, epoch: int) -> Stops:
+        """Return what is stopped under a control epoch, or under a later one where that passed:
+        whatever is written under a passed one is outdated."""
+        held = self._stopped
+        if held is not None and held[0] == epoch:
+            return held[1]
+        try:
+            # In this order: what is read later is never older than the epoch that it is kept under.
+            read = self._database.read()
+            now = read.execute(_READ).fetchone()["epoch"]
+            stops = Stops.of([tuple(row) for row in read.execute(_STOPS).fetchall()])
+        except sqlite3.Error as error:
+            raise Refusal(
+                Reason.LEDGER_UNAVAILABLE, "What is stopped cannot be read now."
+            ) from error
+        self._stopped = (now, stops)
+        return stops
 
     def _look_again(self, epoch: int) -> InForce:
-        row = self._database.read().execute(_READ).fetchone()
-        if row["epoch"] != epoch:
+        activated = self.activated()
+        if activated.epoch != epoch:
             raise Outdated
-        if row["revision"] is None:
+        if activated.revision is None:
             raise Refusal(Reason.POLICY_UNAVAILABLE, "No policies are in force yet.")
-        if self._held is not None and self._held[1].revision == row["revision"]:
+        if self._held is not None and self._held[1].revision == activated.revision:
             in_force = self._held[1]
         else:
-            in_force = self._prepare(self._stored(Revision(row["revision"])))
+            in_force = self._ready(activated.revision)
+        if (stops := self.stops(epoch)) != in_force.stops:
+            in_force = replace(in_force, stops=stops)
         self._held = (epoch, in_force)
         return in_force
 
-    def _stored(self, revision: Revision) -> Bundle:
+    def _ready(self, revision: Revision) -> InForce:
+        try:
+            return self._prepare(self.stored(revision))
+        except (BadBundle, PolicyError) as error:
+            raise Refusal(
+                Reason.POLICY_UNAVAILABLE, "The policies in force cannot be made ready here."
+            ) from error
+
+    def stored(self, revision: Revision) -> Bundle:
+        """Return the bundle of a revision that was ever in force, or raise `Refusal`."""
         row = self._database.read().execute(_CONTENT, (revision,)).fetchone()
         bundle = Bundle.from_bytes(bytes(row["content"])) if row else None
         if bundle is None or bundle.revision != revision:
@@ -122,24 +180,35 @@ class Control:
             )
         return bundle
 
+    def activated(self) -> Activated:
+        """Return what the ledger says is in force, and what was before."""
+        row = self._database.read().execute(_READ).fetchone()
+        revision, before = (None if one is None else Revision(one) for one in tuple(row)[1:])
+        return Activated(row["epoch"], revision, before)
+
     def active(self) -> Revision | None:
         """Return the revision that the ledger says is in force, or None before the first."""
-        revision = self._database.read().execute(_READ).fetchone()["revision"]
-        return None if revision is None else Revision(revision)
+        return self.activated().revision
 
 
-def activate(ledger: Ledger, bundle: Bundle) -> None:
-    """Bring a checked bundle into force: one entry, with the bundle stored by its digest."""
+def activate(ledger: Ledger, bundle: Bundle, epoch: int | None = None) -> Logged:
+    """Bring a checked bundle into force: one entry, with the bundle stored by its digest. Raises
+    `Outdated` where an epoch is named and passed."""
 
-    def apply(_: Rows, __: Moment) -> Sequence[Write]:
-        revision = bundle.revision
-        return (
+    def apply(rows: Rows, __: Moment) -> Sequence[Write]:
+        revision, held = bundle.revision, rows[_ACTIVE]
+        writes = [
             Write(
                 Key("policy_bundle", (revision,)),
                 {"revision": revision, "content": bundle.content},
             ),
-            Write(Key("control", ("policy",)), {"name": "policy", "value": revision}),
-        )
+            Write(_ACTIVE, {"name": "policy", "value": revision}),
+        ]
+        if held is not None and held["value"] != revision:
+            writes.append(Write(_BEFORE, {"name": "policy.before", "value": held["value"]}))
+        return writes
 
-    entry = Entry(EntryType.POLICY_ACTIVATED, {"policy": bundle.revision}, control=True)
-    ledger.append(entry, Effect((), apply))
+    entry = Entry(
+        EntryType.POLICY_ACTIVATED, {"policy": bundle.revision}, epoch=epoch, control=True
+    )
+    return ledger.append(entry, Effect((_ACTIVE,), apply))

@@ -82,12 +82,14 @@ class Journal:
         receipt."""
         claims = receipt_claims(docket.caller.client_id, warrant, sealed)
         told = {**_facts(warrant.permit), "sealed_sha256": claims["sealed_sha256"]}
+        named = tuple(map(self.person, others))
         entry = Entry(
             EntryType.EXCHANGE_RELEASE,
             _header(docket),
             _disclosures(docket, told),
-            (warrant.person, *map(self.person, others)),
+            (warrant.person, *named),
             docket.caller.epoch,
+            beside=_beside(docket, warrant) if named else None,
         )
         release = Release(
             subject_ref=warrant.person.ref,
@@ -97,6 +99,7 @@ class Journal:
             service=warrant.service.id,
             fields=warrant.permit.fields,
             exchange=docket.exchange,
+            others=tuple(one.ref for one in named),
         )
         effect = both(closed(docket.exchange, State.RELEASED, claims), used(release))
         try:
@@ -167,7 +170,7 @@ def _header(docket: Docket) -> dict[str, Json]:
 def _disclosures(docket: Docket, response: Mapping[str, Json]) -> dict[str, Json]:
     ask = docket.ask
     disclosures: dict[str, Json] = {
-        "actor": {"client": docket.caller.client_id, "user": ask.user},
+        "actor": _actor(docket),
         "request": {
             "agreement": ask.agreement,
             "service": ask.service,
@@ -181,6 +184,28 @@ def _disclosures(docket: Docket, response: Mapping[str, Json]) -> dict[str, Json
     if docket.consent is not None:
         disclosures["consents"] = [docket.consent]
     return disclosures
+
+
+def _beside(docket: Docket, warrant: Warrant) -> dict[str, Json]:
+    """Return what the others whose facts leave may see: who asked, and which facts about people
+    like them; no other fact, case or consent of the person who was asked about."""
+    ask, known, permit = docket.ask, warrant.service.fields, warrant.permit
+    about = {field for field in known if known[field].about != "subject"}
+    kinds = {field: kind for field, kind in answers(permit).items() if field in about}
+    fields: dict[str, Json] = {"fields": sorted(permit.fields & about)}
+    return {
+        "actor": _actor(docket),
+        "request": {
+            "agreement": ask.agreement,
+            "service": ask.service,
+            "fields": [field for field in ask.fields if field in about],
+        },
+        "response": {**fields, "answers": kinds} if kinds else fields,
+    }
+
+
+def _actor(docket: Docket) -> Json:
+    return {"client": docket.caller.client_id, "user": docket.ask.user}
 
 
 def _facts(permit: Permit) -> dict[str, Json]:

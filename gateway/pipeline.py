@@ -22,7 +22,7 @@ from gateway.journal import Journal
 from gateway.minimise import minimise
 from gateway.model import Answer, Docket, Extract, Permit, Receipt, Warrant
 from gateway.ports import Authenticate, Consents, Control, Fetch
-from gateway.resolve import agreement_for, service_for
+from gateway.resolve import agreement_for, running, service_for
 from identity.model import Credentials, Scope
 from kernel.canonical import Json
 from kernel.clock import Clock
@@ -94,6 +94,7 @@ class Pipeline:
         docket.service = service_for(in_force, docket.agreement, ask)
         if docket.person is None:
             raise malformed or Refusal(Reason.SUBJECT_MALFORMED, "`subject` names nobody.")
+        running(in_force, docket.service)
         agreed = (docket.agreement.id, docket.agreement.revision)
         found = self.consents.look_up(docket.person.ref, agreed, docket.service.id, now)  # (3)
         return in_force.decide(docket, found, now)  # (4)
@@ -108,10 +109,16 @@ class Pipeline:
     ) -> Receipt:
         """Write the release down; where the rules changed since, only if they allow the same."""
         if docket.caller.epoch != warrant.epoch:
-            permit = self._permit(docket)
-            same = permit.fields == warrant.permit.fields
-            if docket.agreement != warrant.agreement or not same:
+            fields, decided = self._permit(docket).fields, warrant.permit
+            now = (docket.agreement, docket.service, fields)
+            if now != (warrant.agreement, warrant.service, decided.fields):
                 raise Refusal(Reason.POLICY_DENIED, "The rules changed during the request.")
+            # Release and receipt tell of the one decision that they stand on, and of no mixture.
+            docket.policy, docket.consent, docket.input = (
+                decided.policy,
+                decided.consent,
+                decided.input,
+            )
         return self.journal.release(docket, warrant, sealed, others)
 
     def _current(self, docket: Docket, step: Callable[[Docket], _Made]) -> _Made:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from consent.model import Found
 from gateway.model import Agreement, Decision, Docket, Permit, Service, Warrant
+from gateway.stops import Stops
 from identity.model import Caller, Credentials, Scope
 from kernel.canonical import Json
 from kernel.clock import Deadline, Micros
@@ -80,6 +81,11 @@ class InForce(Protocol):
     @property
     def services(self) -> Mapping[ServiceId, Service]:
         """Return the services by name."""
+        ...
+
+    @property
+    def stops(self) -> Stops:
+        """Return what is stopped in an emergency."""
         ...
 
     def subject(self, subject: Subject) -> Subject:

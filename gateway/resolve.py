@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from gateway.model import Agreement, Ask, Service
+from gateway.stops import Stops
 from kernel.clock import Micros
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, AgreementId, Pointer, ServiceId
@@ -20,6 +21,11 @@ class Registered(Protocol):
     @property
     def services(self) -> Mapping[ServiceId, Service]:
         """Return the services by name."""
+        ...
+
+    @property
+    def stops(self) -> Stops:
+        """Return what is stopped in an emergency."""
         ...
 
 
@@ -48,7 +54,18 @@ def agreement_named(
             Reason.AGREEMENT_NOT_IN_FORCE,
             "The agreement has not begun, has ended, or its impact assessment has expired.",
         )
+    if registered.stops.agreement(agreement):
+        raise Refusal(
+            Reason.AGREEMENT_NOT_IN_FORCE,
+            "The gateway stopped the agreement; /v1/agreements says since when.",
+        )
     return agreement
+
+
+def running(registered: Registered, service: Service) -> None:
+    """Raise `Refusal` where the source of a service is stopped: nobody is asked there."""
+    if registered.stops.service(service):
+        raise Refusal(Reason.SOURCE_UNAVAILABLE, "The gateway stopped the source of the service.")
 
 
 def case_for(agreement: Agreement, case: str | None) -> None:

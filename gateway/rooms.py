@@ -119,10 +119,23 @@ def prepare(bundle: Bundle, engine: PreparedEngine) -> InForce:
     return InForce(bundle.revision, catalogue, DecisionPoint(engine, bundle.revision))
 
 
+def fill(rooms: Rooms) -> None:
+    """Bring the policy directory into force where the ledger names no policies yet; afterwards the
+    ledger's word counts."""
+    if rooms.control.active() is None:
+        _activated(rooms, Bundle.from_directory(rooms.settings.policies))
+
+
 def bring_into_force(rooms: Rooms) -> None:
-    """Activate the policy directory where the ledger names no policies yet, or others: demo mode
-    does that at each start. A set that fails its checks is not activated and the old one stays."""
-    bundle = Bundle.from_directory(rooms.settings.policies)
-    if rooms.control.active() != bundle.revision:
-        prepare(bundle, rooms.engine)
-        activate(rooms.ledger, bundle)
+    """Fill an empty ledger; in demo mode activate another policy directory too, at each start. A
+    set that fails its checks is not activated and the old one stays."""
+    fill(rooms)
+    if rooms.settings.mode is Mode.DEMO:
+        bundle = Bundle.from_directory(rooms.settings.policies)
+        if rooms.control.active() != bundle.revision:
+            _activated(rooms, bundle)
+
+
+def _activated(rooms: Rooms, bundle: Bundle) -> None:
+    prepare(bundle, rooms.engine)
+    activate(rooms.ledger, bundle)

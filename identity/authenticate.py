@@ -1,17 +1,28 @@
 """Authenticate: token, proof, client, proof used once, scope; only then is somebody a caller."""
 
+from typing import Protocol
+
 from identity import dpop, tokens
-from identity.clients import Clients, recipient
+from identity.clients import recipient
 from identity.dpop import Proofs
 from identity.model import Caller, Client, Credentials, Scope
 from identity.tokens import Token, Tokens
 from kernel.errors import Reason, Refusal
+from kernel.names import ClientId
+
+
+class Register(Protocol):
+    """Knows the clients."""
+
+    def find(self, client_id: ClientId) -> tuple[Client | None, int]:
+        """Return the client and the control epoch under which it stands, or raise `Refusal`."""
+        ...
 
 
 class Authenticator:
     """Proves callers (RFC 9449 §7); a bearer token proves nobody."""
 
-    def __init__(self, clients: Clients, access: Tokens, proofs: Proofs) -> None:
+    def __init__(self, clients: Register, access: Tokens, proofs: Proofs) -> None:
         """Keep the register, what verifies tokens, and what verifies proofs."""
         self._clients = clients
         self._tokens = access

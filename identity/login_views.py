@@ -111,6 +111,8 @@ class LoginViews:
                 raise failed("This form is not from this page, or it is too old.")
             self._sessions.end(realm, cookie)
             answer = _see(self._farewell(realm))
+        elif not self._from_here():
+            return answer  # a Lax cookie does not come with a foreign form, yet would go with this
         _drop(answer, COOKIES[realm])
         return answer
 

@@ -40,6 +40,8 @@ class EntryType(StrEnum):
     CLIENT_ADDED = "client.added"
     CLIENT_DISABLED = "client.disabled"
     KEY_ADDED = "key.added"
+    STOP_SET = "stop.set"
+    STOP_LIFTED = "stop.lifted"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -67,6 +69,8 @@ class Entry:
     epoch: int | None = None
     control: bool = False
     restricts: bool = False
+    beside: Mapping[str, Json] | None = None
+    """What those behind the first of `concerned` are shown in place of `disclosures`."""
 
 
 @dataclass(frozen=True, slots=True)

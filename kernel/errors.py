@@ -74,8 +74,9 @@ class Refusal(Exception):
         """The page of ours where the person was, as far as that is known."""
 
 
-def about_the_person(exact: Exact) -> Refusal:
-    """Return the one refusal that every reason about a person looks like from outside."""
+def about_the_person(exact: Exact | None) -> Refusal:
+    """Return the one refusal that every reason about a person looks like from outside; there is
+    no exact one where it is about somebody else whom the answer names."""
     return Refusal(
         Reason.SUBJECT_NOT_RELEASED,
         "Nothing about this person can be released to you under this agreement now.",

@@ -83,6 +83,18 @@ policy_bundle = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+stop = Table(
+    "stop",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    # `stopped`, or `resumed` once it was lifted; since when, and by which entry.
+    Column("state", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("index", BigInteger, nullable=False),
+)
+
 client = Table(
     "client",
     metadata,

@@ -126,6 +126,11 @@ class Someone:
         else:
             self.cookies[name] = value.strip('"')
 
+    def weight(self, page: Page) -> int:
+        """Return the bytes of a page with its style and its pictures."""
+        assets = {urljoin(page.url, one) for one in page.parsed.assets}
+        return len(page.body) + sum(len(self.get(one).body) for one in assets)
+
     def follow(self, page: Page) -> Page:
         """Follow redirects, as a browser does: with GET."""
         for _ in range(MOST_STEPS):

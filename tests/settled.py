@@ -42,7 +42,8 @@ class Settled:
         """Yield each kind of visitor, with the addresses that they come by."""
         yield "nobody", Someone(self.country.gateway), ["/", "/verify"]
         again = f"/consents/{self.ids['consent']}/renew/check/all"
-        yield "resident", self.resident, ["/home", f"/requests/{self.ids['request']}", again]
+        asked, found = f"/requests/{self.ids['request']}", "/activity?agency=tax&outcome=locked"
+        yield "resident", self.resident, ["/home", asked, again, found]
         yield "asked", self.asked, [f"/requests/{self.ids['open']}/check/0.1.3-once", "/home"]
         yield (
             "stopped",

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from werkzeug.wrappers import Response
 
 from consent.model import Act, Declined, Happened, Kind, Record, Standing, Terms, Use
-from consent.offer import Directory, Fact, Offer, Words
+from consent.offer import Directory, Fact, Level, Offer, Words
 from consent.pages.facts import Office, by_office, facts_of
 from consent.pages.form import malformed
 from consent.pages.frame import Visit
@@ -19,13 +20,16 @@ from kernel.names import ConsentId, ReceiptId
 
 ACTIVE = frozenset({Standing.GIVEN, Standing.SUSPENDED, Standing.NEEDS_RECONFIRMATION})
 WAITING = frozenset({Standing.REQUESTED, Standing.DEFERRED})
+_Line = TypeVar("_Line")
 RENEWABLE = frozenset(
     {Standing.GIVEN, Standing.EXPIRED, Standing.EXHAUSTED, Standing.NEEDS_RECONFIRMATION}
 )
 STOPPABLE = ACTIVE | {Standing.EXPIRED, Standing.EXHAUSTED}
 SHOWS = ("active", "ended", "refused", "all")
-MOST_USES = 50
-"""Uses that a page lists; the rest is under what everybody saw."""
+MOST_LISTED = 50
+"""Lines of one kind on a page: consents, uses, events; the rest is on the next, or in the list of
+everything that happened."""
+_MAX_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +108,15 @@ class Shelf:
                 known.agency_name(use.agency, language),
                 known.service_title(use.service, language),
             )
-            for use in list(reversed(uses))[:MOST_USES]
+            for use in newest(uses)
         ]
 
     def act(self, visit: Visit, held: Held, kind: Kind) -> Act:
-        """Return an act of the reader about a consent that stands."""
-        return Act(kind=kind, person=visit.person, terms=held.terms, means=means(visit))
+        """Return an act of the reader about the very consent that a page showed; to stop, it does
+        not matter what else became of it meanwhile."""
+        record = held.record
+        after = None if kind is Kind.WITHDRAW else (record.id, record.epoch)
+        return Act(kind, visit.person, held.terms, means(visit), after=after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,16 @@ class Consents:
         held = self.shelf.all(visit)
         counts = {name: sum(name in {one.group, "all"} for one in held) for name in SHOWS}
         shown = [one for one in held if show in {one.group, "all"}]
-        return visit.page("consents.html", held=shown, show=show, counts=counts)
+        after = _after(visit)
+        until = after + MOST_LISTED
+        return visit.page(
+            "consents.html",
+            held=shown[after:until],
+            show=show,
+            counts=counts,
+            after=after,
+            older=until if until < len(shown) else None,
+        )
 
     def consent_page(self, visit: Visit, consent: str) -> Response:
         """GET /consents/{id}: facts, terms, uses, and everything that happened."""
@@ -136,7 +152,8 @@ class Consents:
             "consent.html",
             held=held,
             offices=self._offices(visit, held),
-            events=list(reversed(events)),
+            events=newest(events),
+            happened=len(events),
             uses=self.shelf.uses(visit, uses),
             count=len(uses),
             can_stop=held.standing in STOPPABLE,
@@ -150,8 +167,9 @@ class Consents:
         if (kind := kinds.get(visit.form.take("act").one("act"))) is None:
             raise malformed("The form holds nothing that the page offers.")
         page = f"/consents/{held.record.id}"
-        if kind is Kind.RESUME and held.offer and not visit.allows(held.offer.level):
-            return visit.sign_in(held.offer.level, page)
+        level = held.offer.level if held.offer else Level.SUBSTANTIAL
+        if kind is Kind.RESUME and not visit.allows(level):
+            return visit.sign_in(level, page)
         try:
             done = self.shelf.store.carry_out(self.shelf.act(visit, held, kind))
         except Declined:  # done already, a moment ago
@@ -160,6 +178,18 @@ class Consents:
 
     def _offices(self, visit: Visit, held: Held) -> tuple[Office, ...]:
         return by_office(self.shelf.facts(visit, held))
+
+
+def newest(lines: Sequence[_Line]) -> Sequence[_Line]:
+    """Return the newest of lines that stand in the order in which they happened."""
+    return lines[: -MOST_LISTED - 1 : -1]
+
+
+def _after(visit: Visit) -> int:
+    """Return how many consents the pages before this one listed."""
+    text = visit.asked("after")
+    whole = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
+    return int(text) if whole else 0
 
 
 def _done(events: Sequence[Happened], receipt: str) -> Happened | None:

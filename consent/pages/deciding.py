@@ -55,12 +55,14 @@ class Deciding:
     ) -> Acknowledgement | Response | None:
         """Say yes to what the reader checked; or sign them in once more first, or show the page
         again where it says something else by now. None: another answer came first."""
-        seen = visit.form.take("notice").one("notice")
+        seen = visit.form.take("notice", "version")
         choice = self._picked(matter, code)
         if not visit.allows(matter.offer.level):
             return visit.sign_in(matter.offer.level, f"{matter.base}/check/{code}")
-        if seen != matter.offer.notice.digest:
+        if seen.one("notice") != matter.offer.notice.digest:
             return self._checking(visit, matter, code, changed=True)
+        if seen.one("version") != matter.version:  # the places name other facts by now
+            return None
         try:
             return self.carry_out(matter.act(Kind.GIVE, visit, choice))
         except Overtaken:  # the same form was sent twice, or the answer was given elsewhere
@@ -99,13 +101,12 @@ class Deciding:
     def _checking(self, visit: Visit, matter: Matter, code: str, *, changed: bool) -> Response:
         choice = self._picked(matter, code)
         terms = choice.choice(matter.facts, matter.offer.terms)
-        left = [fact for place, fact in enumerate(matter.facts) if place not in choice.places]
         return visit.page(
             "check.html",
             409 if changed else 200,
             matter=matter,
             offices=by_office(matter.facts[place] for place in choice.places),
-            left=left,
+            left=matter.left(terms.granted),
             choice=terms,
             until=Micros(visit.at + terms.valid_days * DAY),
             everything=code == EVERYTHING,

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from consent.offer import Law, Offer, Words
 from consent.pages.seen import Seen
-from consent.pages.telling import EXCHANGES, Tag, Teller, ground, tag
+from consent.pages.telling import EXCHANGES, Teller, ground, tag
+from consent.pages.wording import Tag
 from kernel.clock import Micros
 from kernel.entry import EntryType
 from kernel.names import AgencyId, AgreementId, Pointer, ServiceId
@@ -120,7 +121,7 @@ def _facts(seen: Seen, teller: Teller, offer: Offer | None) -> Iterator[FactLine
             title=directory.fact_title(service, field, language),
             how=how,
             about=directory.about(service, field),
-            question=questions.get((service, field)) if how is How.ANSWERED else None,
+            question=questions.get((service, field)) if how is not How.TOLD else None,
             service=service,
             pointer=field,
         )

@@ -1,4 +1,4 @@
-"""Errors for people: what went wrong, that nothing was changed, and what to do next."""
+"""Errors for people: what went wrong, whether anything was changed, and what to do next."""
 
 from dataclasses import dataclass
 
@@ -23,9 +23,7 @@ _UNREADABLE = frozenset(
         Reason.REQUEST_MEDIA_TYPE,
     }
 )
-_NOT_NOW = frozenset(
-    {Reason.LEDGER_UNAVAILABLE, Reason.STATE_UNAVAILABLE, Reason.POLICY_UNAVAILABLE}
-)
+_NOT_NOW = frozenset({Reason.STATE_UNAVAILABLE, Reason.POLICY_UNAVAILABLE})
 
 
 def words_for(reason: Reason, *, too_old: bool) -> ErrorWords:
@@ -44,6 +42,11 @@ def words_for(reason: Reason, *, too_old: bool) -> ErrorWords:
         return ErrorWords(
             _("This does not work right now"),
             _("Nothing was changed. Wait a minute and try again."),
+        )
+    if reason is Reason.LEDGER_UNAVAILABLE:  # a disk too slow for us may still have kept it
+        return ErrorWords(
+            _("This does not work right now"),
+            _("We cannot say if it counted. Wait a minute, then look before you try again."),
         )
     return _named(reason)
 

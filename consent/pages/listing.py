@@ -7,7 +7,8 @@ from itertools import groupby
 from consent.offer import Directory, Words
 from consent.pages.detail import moment_of
 from consent.pages.seen import Seen
-from consent.pages.telling import Tag, Teller, tag
+from consent.pages.telling import Teller, tag
+from consent.pages.wording import Tag
 from kernel.clock import SECOND, Micros
 from kernel.entry import EntryType
 from kernel.names import AgencyId

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from consent.model import Act, ConsentRequest, Kind, Means, Record, RequestState, State
+from consent.model import Act, ConsentRequest, Grant, Kind, Means, Record, RequestState, State
 from consent.offer import Fact, Offer
 from consent.pages.facts import Office, Picked, by_office
 from consent.pages.frame import Visit
@@ -35,6 +35,20 @@ class Matter:
             return True
         refused = self.record is not None and self.record.state is State.REFUSED
         return refused and at < request.expires
+
+    def left(self, granted: frozenset[Grant]) -> list[Fact]:
+        """Return what a yes to these facts leaves at home: others that are asked for, and those
+        that an earlier yes shares until now, since the new one takes its place."""
+        shown = {fact.grant for fact in self.facts}
+        if self.record is not None:
+            shown |= self.record.granted
+        return [fact for fact in self.offer.facts if fact.grant in shown - granted]
+
+    @property
+    def version(self) -> str:
+        """Return what changes with every word about the consent: a form that shows another one
+        was filled in before it."""
+        return str(self.record.epoch) if self.record else ""
 
     def act(self, kind: Kind, visit: Visit, picked: Picked | None = None) -> Act:
         """Return the act of the reader, with the notice that they saw where they say yes or no."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from werkzeug.wrappers import Response
 
-from consent.model import Happened, Kind, RequestState, State
+from consent.model import Happened, Kind, RequestState
 from consent.offer import Directory
 from consent.pages.deciding import DAY, Deciding
 from consent.pages.facts import EVERYTHING, by_office, facts_of
@@ -13,10 +13,13 @@ from consent.pages.frame import Visit
 from consent.pages.matter import Matter
 from consent.store import ConsentStore
 from kernel.clock import Micros
+from kernel.entry import EntryType
 from kernel.errors import Reason, Refusal
 from kernel.names import RequestId
 
-_ANSWERS = frozenset({"consent.given", "consent.renewed", "consent.refused"})
+_ANSWERS = frozenset(
+    {EntryType.CONSENT_GIVEN, EntryType.CONSENT_RENEWED, EntryType.CONSENT_REFUSED}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +86,18 @@ class Requests:
         event = self._answer(matter)
         if event is None:
             return visit.page("request_over.html", matter=matter)
+        no = event.type == EntryType.CONSENT_REFUSED
+        if not no and self.store.superseded(event):  # a yes that was stopped, cut or renewed since
+            return visit.go(f"/consents/{event.consent}")
         language = visit.language.tag
         shared = facts_of(self.directory, matter.offer, event.granted, language)
         return visit.page(
             "answered.html",
             matter=matter,
             event=event,
-            yes=event.state is not State.REFUSED,
+            yes=not no,
             offices=by_office(shared),
-            again=event.state is State.REFUSED and matter.waits(visit.at),
+            again=no and matter.waits(visit.at),
             back=self._way_back(matter),
         )
 
@@ -115,9 +121,10 @@ class Requests:
         request = matter.request
         if request is None or request.state is not RequestState.ANSWERED:
             return None
-        events = self.store.events(request.consent)
         answers = (
-            one for one in reversed(events) if one.type in _ANSWERS and one.time >= request.opened
+            one
+            for one in reversed(self.store.events(request.consent))
+            if one.type in _ANSWERS and request.opened <= one.time < request.expires
         )
         return next(answers, None)
 

@@ -9,6 +9,7 @@ from flask_babel import ngettext
 from consent.offer import Directory
 from consent.pages.reasons import why
 from consent.pages.seen import Seen
+from consent.pages.wording import Tag
 from kernel.entry import EntryType
 from kernel.names import AgencyId, AgreementId
 
@@ -76,14 +77,6 @@ _GROUNDS: Mapping[EntryType, object] = {
     EntryType.ACCESS_VIEW: _("They read it to answer you. Every time they look is in this list."),
     EntryType.CASE_ANSWERED: _("You had opened a case."),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Tag:
-    """A short word for what an entry is, and how it looks: good, waiting, ended, plain."""
-
-    text: str
-    kind: str
 
 
 def isolated(text: str) -> str:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.bench import bench_ledger, bench_server, bench_stages
+from tests.bench import bench_ledger, bench_pages, bench_server, bench_stages
 
 
 def main() -> None:
@@ -29,6 +29,7 @@ def main() -> None:
         results |= shown(bench_ledger.run(place, 1.0 if chosen.quick else 4.0))
         results |= shown(bench_server.run(place, count, most))
         results |= shown(bench_stages.run(place, counts))
+        results |= shown(bench_pages.run(place, *((1000, 3000) if chosen.quick else ())))
     Path("bench.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -15,6 +15,8 @@ from tests.settled import Settled, settled
 from tests.tour import NOT_VISITED, PAGE_ROUTES, Tour, different, walk
 
 LANGUAGES = {"en": "ltr", "ar": "rtl", "fr": "ltr"}
+HEAVIEST = 60 * 1024
+"""Bytes of a page with its style and its pictures."""
 FOR_DEVELOPERS = ("/docs", "/errors/subject.not_released")
 
 
@@ -66,6 +68,17 @@ def test_no_page_keeps_anybody_out(
                     wrong[f"{who} {path}"] = found
     assert wrong == {}
     assert {title: rules for title, rules in titles.items() if len(rules) > 1} == {}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_page_weighs_more_than_an_old_phone_can_carry(people: Settled, tours, language: str):
+    heavy = {}
+    for who, _, path in different(tours):
+        browser = people.browser(who).twin()
+        browser.cookies["__Host-language"] = language
+        if (weight := browser.weight(browser.get(path))) > HEAVIEST:
+            heavy[path] = weight
+    assert heavy == {}
 
 
 @pytest.mark.parametrize("path", FOR_DEVELOPERS)

@@ -136,7 +136,7 @@ def test_what_somebody_does_not_recognise_is_answered(visitor, country, number):
     say_yes(visitor, country, number)
     assert released(country, number)
     visitor.go("/activity")
-    visitor.page.click("main .entries a[href^='/activity/']")
+    visitor.page.locator("main a[href^='/activity/']").first.click()
     visitor.page.click("main a[href$='/report']")
     visitor.expected.append("status of 400")
     visitor.page.click("main form button[type=submit]")

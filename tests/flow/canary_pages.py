@@ -33,7 +33,8 @@ def visits(country: RunningCountry, resident: Any) -> dict[str, bytes]:
         case = browser.submit(page, page.form(path), ("text", text))
         answer(country, case.path)
         assert text in case.text
-    assert browser.submit(page := browser.visit("/download"), page.form("/download")).status == 200
+    page = browser.visit("/download")
+    assert browser.submit(page, page.form("/download")).status == 200
     for act in ("lock", "unlock"):
         page = browser.visit("/settings/lock")
         browser.submit(page, page.form("/lock"), ("act", act))

@@ -50,6 +50,7 @@ def test_p4_sealed_for_the_asker_no_value_of_anybody_is_on_the_disk(
     places = held | files_under(quiet.state / "gateway", quiet.state / "logs", tmp_path / "log")
     places["demo.json"] = json.dumps(document, ensure_ascii=False).encode()
     assert any(place.endswith("gateway.log") for place in places)
+    assert b"family-allowance" in held["receipt"]
     assert any(place.endswith("signin.log") for place in places)
     assert any(place.endswith(".db-wal") for place in places)
     assert found(values_of(people), places) == set()

@@ -95,6 +95,45 @@ def test_p8_you_see_everything_also_what_was_told_of_you_when_somebody_else_was_
     ]
 
 
+def test_p8_who_is_named_in_an_answer_sees_what_was_told_of_them_and_nothing_of_the_person_asked(
+    watched: WatchedCountry,
+):
+    agency, resident = watched.agency(), watched.with_children(2, 3)
+    answer = agency.exchange(
+        resident.number, RESIDENTS, [NAME, REGISTERED], case="FA-2026-7", user="clerk-1"
+    )
+    assert answer.status == 200
+    [entry] = watched.activity(resident.children[0])
+    told = entry["disclosures"]
+    assert told.keys() == {"subject", "actor", "request", "response"}
+    assert told["actor"]["user"] == "clerk-1"
+    assert told["request"] == {
+        "agreement": "family-allowance",
+        "service": RESIDENTS,
+        "fields": [REGISTERED],
+    }
+    assert told["response"] == {"fields": [REGISTERED], "answers": {REGISTERED: "exists"}}
+    asked_about = watched.activity(resident)[-1]
+    assert asked_about["index"] == entry["index"]
+    assert asked_about["disclosures"]["request"]["case"] == "FA-2026-7"
+    assert asked_about["disclosures"]["request"]["fields"] == [NAME, REGISTERED]
+
+
+def test_p8_a_block_of_a_child_stops_what_an_answer_about_its_parent_would_tell_of_it(
+    watched: WatchedCountry,
+):
+    agency, resident = watched.agency(), watched.with_children(2, 3)
+    child = f"resident-number:{resident.children[0].number}"
+    assert agency.exchange(resident.number, RESIDENTS, [NAME, REGISTERED]).status == 200
+    order = ("--kind", "protected", "--officer", "o-1", "--reason", "Somebody is looking for it.")
+    assert watched.run("gateway", "blocks", "set", "--subject", child, *order).returncode == 0
+    refused = agency.exchange(resident.number, RESIDENTS, [NAME, REGISTERED])
+    assert (refused.status, refused.reason) == (403, "subject.not_released")
+    entry = watched.activity(resident)[-1]
+    assert entry["disclosures"]["response"] == {"reason": "subject.not_released", "exact": None}
+    assert agency.exchange(resident.number, RESIDENTS, [NAME]).status == 200
+
+
 def story(country: WatchedCountry, resident: object) -> list[Answer]:
     """Have every kind of thing happen to a person; return the answers that opened an exchange."""
     number = resident.number

@@ -46,6 +46,10 @@ def entries() -> Iterator[Entry]:
     yield Entry(EntryType.CLIENT_ADDED, {"client": "fb-1", "agency": "family-benefits"})
     yield Entry(EntryType.CLIENT_DISABLED, {"client": "fb-1"})
     yield Entry(EntryType.KEY_ADDED, {"key": "k-2026", "use": "receipt"})
+    stopped = {"kind": "agreement", "name": "family-allowance"}
+    why = 'Wrong names came: "Ng" for all; see incident 7/2026.'
+    yield Entry(EntryType.STOP_SET, {**stopped, "reason": why})
+    yield Entry(EntryType.STOP_LIFTED, stopped)
 
 
 def make(entry: Entry) -> dict[str, object]:
