@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 _BROKEN = ("IOERR", "FULL", "CORRUPT", "NOTADB", "CANTOPEN", "READONLY", "BUSY", "PROTOCOL")
 _AGAIN = 1.0
 """Seconds after which a ledger that does not serve looks whether it can."""
+_LEAST = 0.02
+"""Seconds between two looks at the guard's head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,9 @@ class Ledger:
     def _keep_up(self) -> None:
         """Keep the guard's head current while nobody appends, and see whether a fault has gone."""
         while not self._ended.wait(self._pause()):
-            if (self._fault is not None or self._pause() <= 0) and self._line.take():
+            due = self._writer.due()
+            late = due is not None and due <= 0
+            if (late or self._fault is not None) and self._line.take():
                 try:
                     self._turn([])
                 finally:
@@ -164,7 +168,7 @@ class Ledger:
         if self._fault is not None:
             return _AGAIN
         due = self._writer.due()
-        return self._limits.head_age if due is None else due
+        return max(_LEAST, self._limits.head_age if due is None else due)
 
     def _turn(self, own: list[Job], *, alone: bool = False) -> None:
         """Take the lock, then the line, and commit; without a job just keep the guard's head.

@@ -19,7 +19,8 @@ from kernel.entry import Concerned, Entry, EntryType, Ledger, Logged
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, CaseId, Subject, SubjectRef
 
-MAX_TEXT = 2000
+MAX_TEXT = 1500
+"""Characters; in a form one of them takes up to nine bytes, and a body has 16 KiB."""
 MOST_OPEN = 20
 MOST_LISTED = 500
 
@@ -138,7 +139,7 @@ class CaseStore:
 
 
 def checked(text: str) -> str:
-    """Return what a person wrote with plain line ends, or raise `Declined`: 1 to 2000 characters,
+    """Return what a person wrote with plain line ends, or raise `Declined`: 1 to 1500 characters,
     no control character but the end of a line."""
     return words.checked(text, MAX_TEXT)
 

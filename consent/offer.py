@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from consent.model import Grant, Notice, Terms
+from kernel.clock import Micros
 from kernel.names import AgencyId, AgreementId, Pointer, ServiceId
 
 
@@ -41,6 +42,26 @@ class Law:
     article: str
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The gateway stopped something in an emergency; nobody's consent is lost by it."""
+
+    since: Micros
+    office: Words | None
+    """The office that is not asked now; None where all of the agreement rests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """What is stopped, as an officer reads it."""
+
+    kind: str
+    """agreement, agency, source."""
+    name: str
+    since: Micros
+    reason: str
+
+
 class Level(StrEnum):
     """The level of sign-in that giving consent needs."""
 
@@ -66,6 +87,12 @@ class Offer:
     level: Level
     law: Law | None
     notice: Notice
+    pauses: tuple[Pause, ...] = ()
+
+    @property
+    def paused(self) -> bool:
+        """Say whether all of it rests, so that nobody is asked to agree now."""
+        return any(one.office is None for one in self.pauses)
 
 
 class Directory(Protocol):
@@ -97,6 +124,10 @@ class Directory(Protocol):
 
     def provider(self, service: ServiceId) -> AgencyId:
         """Return the agency that answers a service."""
+        ...
+
+    def halts(self) -> tuple[Halt, ...]:
+        """Return what is stopped in an emergency, the newest first."""
         ...
 
     def returns_to(self, agency: AgencyId, address: str) -> bool:

@@ -8,40 +8,39 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-import structlog
 from flask import Flask
 
 from adapters.model import SourceAddress
 from audit.ledger import Ledger
 from consent.pages.language import install
 from crypto.seal import seal
-from gateway.admission import Admission
 from gateway.asking_views import AskingViews
+from gateway.circuit import State
+from gateway.door import front_door
+from gateway.gates import Gates
+from gateway.intake import THREADS
 from gateway.journal import Journal
+from gateway.limits import LimitedAuthenticate, Limits
 from gateway.log import configure, fault
 from gateway.metrics import Metrics
 from gateway.offers import Offers
 from gateway.pages import PublicViews
 from gateway.people import frame_of, page_views
 from gateway.pipeline import Pipeline
+from gateway.ports import Authenticate
 from gateway.released import ReleasedExchanges
 from gateway.rooms import Rooms, fill, open_rooms
 from gateway.routes import API, View
 from gateway.settings import Settings
+from gateway.short_lived import ShortLived, short_lived
 from gateway.signin import sign_in
 from gateway.sources import Aside, Sources
 from gateway.sweep import Sweep
 from gateway.views import AgencyViews
 from gateway.web import Front, application
-from identity.assertion import Assertions
 from identity.authenticate import Authenticator
-from identity.dpop import Proofs
-from identity.replay import EmbeddedReplay, Replay
-from identity.server import Checks, OAuthViews
-from identity.tokens import Tokens
 from kernel.canonical import Json
 from kernel.errors import Refusal
-from kernel.keyvalue import KeyValue, boot_id
 from kernel.names import Subject
 
 SWEEP_EVERY = 15.0
@@ -101,14 +100,19 @@ def _settle_garbage_collection() -> None:
 
 def compose(rooms: Rooms, aside: Aside = nullcontext) -> Flask:
     """Return the application over opened rooms."""
-    door = front_door(rooms)
+    kept = short_lived(rooms)
+    door, gates, limits = front_door(rooms, kept.replay), gates_of(rooms), limits_of(rooms, kept)
+    authenticate = LimitedAuthenticate(door.authenticate, limits)
     log = Log(rooms.ledger, rooms.signer.name, rooms.signer.vkey)
     released = ReleasedExchanges(rooms.database, log, rooms.sign)
-    pipeline = pipeline_of(rooms, door.authenticate, aside)
+    pipeline = pipeline_of(rooms, door.authenticate, limits, gates, aside)
     metrics = Metrics()
-    agency = AgencyViews(pipeline, door.authenticate, rooms.control, released, log)
-    public = PublicViews(rooms.keys.receipt_jwks, log, metrics, lambda: unready(rooms))
-    signin = sign_in(rooms, door.replay, lambda value: named(rooms, value))
+    metrics.show_sources(gates)
+    agency = AgencyViews(pipeline, authenticate, rooms.control, released, log)
+    public = PublicViews(
+        rooms.keys.receipt_jwks, log, metrics, lambda: unready(rooms, kept), lambda: unasked(gates)
+    )
+    signin = sign_in(rooms, kept, lambda value: named(rooms, value))
     offers = Offers(rooms.control, rooms.clock)
     frame = frame_of(rooms, signin.sessions)
     front = Front(
@@ -120,36 +124,10 @@ def compose(rooms: Rooms, aside: Aside = nullcontext) -> Flask:
         page=frame.refused,
         install=install,
     )
-    asking = asking_of(rooms, door.authenticate, offers)
+    asking = asking_of(rooms, authenticate, offers)
     views = _views(door.oauth.by_name(), agency, asking, public)
     pages = {**signin.views.by_name(), **page_views(frame, rooms, offers)}
     return application(front, {**views, **pages})
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """The OAuth front door: who gets a token, and who is let in with it."""
-
-    authenticate: Authenticator
-    oauth: OAuthViews
-    replay: Replay
-
-
-def front_door(rooms: Rooms) -> Door:
-    """Return the front door over opened rooms."""
-    url, clock = rooms.settings.public_url, rooms.clock
-    short_lived = rooms.settings.state_dir / "short-lived"
-    replay = EmbeddedReplay(KeyValue.open(short_lived, clock, boot_id(), rooms.keys.first_use))
-    proofs = Proofs(url, replay, clock)
-    tokens = Tokens(url, url, rooms.keys.token, clock, rooms.chance)
-    clients = Admission(rooms.clients, rooms.control.stops)
-    assertions = Assertions(url, clients.client, replay, clock)
-    checks = Checks(assertions, proofs, tokens, structlog.get_logger().warning)
-    return Door(
-        Authenticator(clients, tokens, proofs),
-        OAuthViews(checks, rooms.keys.token_jwks()),
-        replay,
-    )
 
 
 def named(rooms: Rooms, value: str) -> Subject:
@@ -158,7 +136,23 @@ def named(rooms: Rooms, value: str) -> Subject:
     return catalogue.parse_subject(catalogue.scheme.id, value)
 
 
-def pipeline_of(rooms: Rooms, authenticate: Authenticator, aside: Aside = nullcontext) -> Pipeline:
+def limits_of(rooms: Rooms, kept: ShortLived) -> Limits:
+    """Return the quotas of the settings."""
+    return Limits(kept.rates, rooms.settings.rate_client, rooms.settings.rate_agreement)
+
+
+def gates_of(rooms: Rooms) -> Gates:
+    """Return the gates before the sources that are set up."""
+    return Gates(rooms.settings.sources, THREADS, rooms.clock)
+
+
+def pipeline_of(
+    rooms: Rooms,
+    authenticate: Authenticator,
+    limits: Limits,
+    gates: Gates,
+    aside: Aside = nullcontext,
+) -> Pipeline:
     """Return the pipeline over opened rooms."""
     addresses = {
         name: SourceAddress(name, one.url, one.secret, one.timeout)
@@ -166,17 +160,18 @@ def pipeline_of(rooms: Rooms, authenticate: Authenticator, aside: Aside = nullco
     }
     return Pipeline(
         authenticate=authenticate,
+        ask=limits.ask,
         control=rooms.control,
         consents=rooms.consents,
         journal=Journal(rooms.ledger, rooms.pseudonyms, rooms.sign, rooms.chance),
-        fetch=Sources(addresses, rooms.clock, aside),
+        fetch=Sources(addresses, rooms.clock, gates, aside),
         seal=lambda extract, to: seal(extract, to, rooms.settings.public_url),
         clock=rooms.clock,
         report=fault,
     )
 
 
-def asking_of(rooms: Rooms, authenticate: Authenticator, offers: Offers) -> AskingViews:
+def asking_of(rooms: Rooms, authenticate: Authenticate, offers: Offers) -> AskingViews:
     """Return the views by which agencies ask people for consent, over opened rooms."""
     return AskingViews(
         authenticate=authenticate,
@@ -190,7 +185,14 @@ def asking_of(rooms: Rooms, authenticate: Authenticator, offers: Offers) -> Aski
     )
 
 
-def unready(rooms: Rooms) -> list[str]:
+def unasked(gates: Gates) -> dict[str, str]:
+    """Name the sources that are left alone for a while, and the state of their circuit."""
+    return {
+        name: state.value for name, state in gates.states().items() if state is not State.CLOSED
+    }
+
+
+def unready(rooms: Rooms, kept: ShortLived) -> list[str]:
     """Name what keeps the gateway from serving."""
     missing = []
     if rooms.ledger.fault is not None:
@@ -203,6 +205,8 @@ def unready(rooms: Rooms) -> list[str]:
         missing.append("database: it cannot be read")
     if not rooms.engine.healthy():
         missing.append("policies: the engine does not answer")
+    if (fault := kept.fault()) is not None:
+        missing.append(f"state: {fault}")
     return missing
 
 

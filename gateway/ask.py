@@ -14,7 +14,8 @@ from kernel.names import AgreementId, Pointer, ServiceId, Subject
 MAX_BODY = 16 * 1024
 MAX_FIELDS = 64
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+_MAX_NAME = 128
+Name = Annotated[str, StringConstraints(min_length=1, max_length=_MAX_NAME)]
 Free = Annotated[
     str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
@@ -70,6 +71,18 @@ def parse_ask(posted: Posted) -> Ask:
         case=given.case,
         user=given.user,
     )
+
+
+def named_agreement(posted: Posted) -> str | None:
+    """Return the agreement that a body names, whatever else is wrong with it, or None."""
+    try:
+        body = parse(posted.body, max_bytes=MAX_BODY)
+    except BadJson:
+        return None
+    match body:
+        case {"agreement": str(name)} if 0 < len(name) <= _MAX_NAME:
+            return name
+    return None
 
 
 def read(posted: Posted, shape: type[Shape]) -> Shape:

@@ -13,6 +13,7 @@ from gateway.commands.ledger import audit
 from gateway.commands.opening import No
 from gateway.commands.operation import doctor, keys, migrate, serve
 from gateway.commands.policies import policy
+from gateway.commands.stops import resume, stop
 
 
 class CalledWrongly(No):
@@ -56,7 +57,10 @@ def main() -> None:
     """
 
 
-for command in (demo, serve, doctor, migrate, clients, keys, consents, blocks, policy, audit):
+for command in (
+    *(demo, serve, doctor, migrate, clients, keys, consents, blocks, policy, audit),
+    *(stop, resume),
+):
     main.add_command(command)
 for act in (revoke, invalidate):
     consents.add_command(act)

@@ -11,7 +11,7 @@ from gateway.pdp import DecisionPoint, Facts, question
 from gateway.policy.bundle import BadBundle, Bundle
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.finding import PolicyError
-from gateway.stops import Stops
+from gateway.stops import NONE, Stops
 from kernel.clock import Micros
 from kernel.database import Database
 from kernel.effect import Effect, Key, Moment, Rows, Write
@@ -47,7 +47,7 @@ class InForce:
     revision: Revision
     catalogue: Catalogue
     point: DecisionPoint
-    stops: Stops = Stops()
+    stops: Stops = NONE
 
     @property
     def agreements(self) -> Mapping[AgreementId, Agreement]:
@@ -173,8 +173,10 @@ class Control:
     def stored(self, revision: Revision) -> Bundle:
         """Return the bundle of a revision that was ever in force, or raise `Refusal`."""
         row = self._database.read().execute(_CONTENT, (revision,)).fetchone()
-        bundle = Bundle.from_bytes(bytes(row["content"])) if row else None
-        if bundle is None or bundle.revision != revision:
+        if row is None:
+            raise Refusal(Reason.POLICY_UNAVAILABLE, "The ledger has no policies of that revision.")
+        bundle = Bundle.from_bytes(bytes(row["content"]))
+        if bundle.revision != revision:
             raise Refusal(
                 Reason.POLICY_UNAVAILABLE, "The policies in force are not what the ledger names."
             )

@@ -1,8 +1,12 @@
 """Directory: how services and agreements look to the agencies that use them."""
 
+from collections.abc import Mapping
+
 from gateway.model import Agreed, Agreement, Basis, Service
+from gateway.stops import Stop, Stops
 from kernel.canonical import Json
 from kernel.clock import rfc3339
+from kernel.names import ServiceId
 
 
 def service_document(service: Service) -> dict[str, Json]:
@@ -23,8 +27,11 @@ def service_document(service: Service) -> dict[str, Json]:
     }
 
 
-def agreement_document(agreement: Agreement) -> dict[str, Json]:
-    """Return an agreement as its own agency sees it."""
+def agreement_document(
+    agreement: Agreement, services: Mapping[ServiceId, Service], stops: Stops
+) -> dict[str, Json]:
+    """Return an agreement as its own agency sees it, with what is stopped of it."""
+    stopped = stops.agreement(agreement)
     return {
         "id": agreement.id,
         "revision": agreement.revision,
@@ -50,7 +57,17 @@ def agreement_document(agreement: Agreement) -> dict[str, Json]:
         "user_required": agreement.user_required,
         "valid_from": rfc3339(agreement.valid_from),
         "valid_until": rfc3339(agreement.valid_until),
+        "stopped": _stopped(stopped) if stopped else None,
+        "services_stopped": {
+            name: _stopped(found)
+            for name in agreement.services
+            if (known := services.get(name)) and (found := stops.service(known))
+        },
     }
+
+
+def _stopped(stop: Stop) -> dict[str, Json]:
+    return {"since": rfc3339(stop.since), "reason": stop.reason}
 
 
 def _answer(agreed: Agreed) -> dict[str, Json]:

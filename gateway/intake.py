@@ -23,8 +23,9 @@ Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
-THREADS = 32
-"""Requests that the application has taken in; of those, some wait for a slow source."""
+THREADS = 64
+"""Requests that the application has taken in; `gateway.gates` says how many of those may wait for
+a slow source."""
 WITHIN = 10.0
 """Seconds that a body may take."""
 LINGER, LINGERING = 1024 * 1024, 1.0

@@ -7,9 +7,10 @@ from hashlib import sha256
 from typing import Protocol
 
 from consent.model import Grant, Notice
-from consent.offer import Fact, Law, Level, Offer, Words
+from consent.offer import Fact, Halt, Law, Level, Offer, Pause, Words
 from gateway.control import InForce
 from gateway.model import Agreed, Agreement, Authority, Basis, Text
+from gateway.stops import NONE, Stops
 from gateway.terms import terms_of
 from kernel.canonical import Json, canonical
 from kernel.clock import Clock, Micros
@@ -34,9 +35,9 @@ Key = tuple[AgreementId, str, bool]
 
 @dataclass(slots=True)
 class _Ready:
-    """The offers of one revision that were made already."""
+    """The offers that were made already of what is in force."""
 
-    revision: Revision
+    now: tuple[Revision, Stops]
     offers: dict[Key, Offer]
 
 
@@ -48,7 +49,7 @@ class Offers:
         self._control = control
         self._clock = clock
         self._lock = threading.Lock()
-        self._ready = _Ready(Revision(""), {})
+        self._ready = _Ready((Revision(""), NONE), {})
 
     def offer(self, agreement: AgreementId, language: str) -> Offer | None:
         """Return an agreement in a language, or None where the catalogue has none of that name."""
@@ -87,6 +88,12 @@ class Offers:
         found = self._now().services.get(service)
         return found.provider if found else AgencyId(service.partition("/")[0])
 
+    def halts(self) -> tuple[Halt, ...]:
+        """Return what is stopped in an emergency, the newest first."""
+        held = self._now().stops.held.values()
+        newest = sorted(held, key=lambda one: one.index, reverse=True)
+        return tuple(Halt(one.kind.value, one.name, one.since, one.reason) for one in newest)
+
     def returns_to(self, agency: AgencyId, address: str) -> bool:
         """Say whether a person may be sent back to an address, letter by letter."""
         found = self._now().agencies.get(agency)
@@ -101,8 +108,9 @@ class Offers:
     def _made(self, now: InForce, agreement: Agreement, language: str) -> Offer:
         key = (agreement.id, language, _in_force(agreement, self._clock.now()))
         with self._lock:
-            if self._ready.revision != now.revision or len(self._ready.offers) >= MOST:
-                self._ready = _Ready(now.revision, {})
+            known = (now.revision, now.stops)
+            if self._ready.now != known or len(self._ready.offers) >= MOST:
+                self._ready = _Ready(known, {})
             ready = self._ready
         if (made := ready.offers.get(key)) is None:
             made = ready.offers[key] = offer_of(now, agreement, language, in_force=key[2])
@@ -143,6 +151,20 @@ def offer_of(now: InForce, agreement: Agreement, language: str, *, in_force: boo
         level=Level(agreement.evidence_level),
         law=Law(words(law.act, language), law.article) if law else None,
         notice=_notice(agreement, language, content),
+        pauses=_pauses(now, agreement, language),
+    )
+
+
+def _pauses(now: InForce, agreement: Agreement, language: str) -> tuple[Pause, ...]:
+    """Return what of an agreement rests: all of it, or single offices."""
+    if (stop := now.stops.agreement(agreement)) is not None:
+        return (Pause(stop.since, None),)
+    resting: dict[AgencyId, Micros] = {}
+    for service in map(now.services.__getitem__, agreement.services):
+        if (stop := now.stops.service(service)) is not None:
+            resting.setdefault(service.provider, stop.since)
+    return tuple(
+        Pause(since, _agency_name(now, office, language)) for office, since in resting.items()
     )
 
 

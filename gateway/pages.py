@@ -28,6 +28,8 @@ class PublicViews:
     metrics_of: Metrics
     unready: Callable[[], list[str]]
     """Names what keeps the gateway from serving; empty when nothing does."""
+    unasked: Callable[[], Mapping[str, str]] = dict
+    """Names the sources that are not asked for a while, with the state of their circuit."""
 
     def receipt_keys(self) -> Response:
         """GET /v1/receipts/keys: the JWKS that signs receipts (RFC 7517)."""
@@ -46,9 +48,13 @@ class PublicViews:
         return text("ok\n")
 
     def readyz(self) -> Response:
-        """GET /readyz: the process can serve, or what keeps it from that."""
-        missing = self.unready()
-        return reply({"ready": not missing, "missing": missing}, 503 if missing else 200)
+        """GET /readyz: the process can serve, or what keeps it from that; a source that does not
+        answer keeps it from nothing else."""
+        missing, unasked = self.unready(), self.unasked()
+        health: dict[str, Json] = {"ready": not missing, "missing": list(missing)}
+        if unasked:
+            health["sources"] = dict(unasked)
+        return reply(health, 503 if missing else 200)
 
     def metrics(self) -> Response:
         """GET /metrics: for Prometheus, from this machine only."""

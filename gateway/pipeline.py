@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from crypto.model import Recipient, Sealed
-from gateway.ask import Posted, parse_ask
+from gateway.ask import Posted
 from gateway.journal import Journal
 from gateway.minimise import minimise
-from gateway.model import Answer, Docket, Extract, Permit, Receipt, Warrant
+from gateway.model import Answer, Ask, Docket, Extract, Permit, Receipt, Warrant
 from gateway.ports import Authenticate, Consents, Control, Fetch
 from gateway.resolve import agreement_for, running, service_for
-from identity.model import Credentials, Scope
+from identity.model import Caller, Credentials, Scope
 from kernel.canonical import Json
 from kernel.clock import Clock
 from kernel.errors import Outdated, Reason, Refusal
@@ -37,6 +37,8 @@ class Pipeline:
     """Carries one request through, or refuses it by name; closed by default (P6)."""
 
     authenticate: Authenticate
+    ask: Callable[[Caller, Posted], Ask]
+    """Reads a body, within the quotas of who asks."""
     control: Control
     consents: Consents
     journal: Journal
@@ -49,13 +51,14 @@ class Pipeline:
     def handle(self, credentials: Credentials, posted: Posted) -> Answer:
         """Return the sealed answer with its receipt, or raise `Refusal`; nothing else escapes.
 
-        An exchange opens after step 1 and a well-formed body. From then on the ledger has either
-        one refusal, or one decision followed by exactly one release or refusal.
+        An exchange opens after step 1, within the quotas and with a well-formed body. From then on
+        the ledger has either one refusal, or one decision followed by exactly one release or
+        refusal.
         """
         docket: Docket | None = None
         try:
             caller = self.authenticate(credentials, Scope.EXCHANGE_REQUEST)  # (1)
-            docket = self.journal.open(caller, parse_ask(posted))
+            docket = self.journal.open(caller, self.ask(caller, posted))
             return self._exchange(docket)
         except Refusal as refusal:
             raise self._noted(docket, refusal) from None

@@ -8,15 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.given import MAX_FILE, PREFIX, BadSettings, Given
+from gateway.rates import Limit
 from kernel.loopback import LOOPBACK, on_this_machine
+from kernel.redis_address import BadAddress, RedisAddress
 
-PREFIX = "GATEWAY_"
+__all__ = ["MAX_FILE", "BadSettings", "Mode", "Settings", "Signin", "SourceSettings"]
 SOURCE = "SOURCE_"
-MAX_FILE = 64 * 1024
-
-
-class BadSettings(ValueError):
-    """A setting is missing, unknown or wrong; the text names it and says what would be right."""
 
 
 class Mode(StrEnum):
@@ -62,6 +60,9 @@ class Settings:
     key_encryption_key: bytes | None = field(default=None, repr=False)
     log_level: str = "info"
     signin: Signin = field(default_factory=lambda: Signin({}, {}))
+    redis: RedisAddress | None = None
+    rate_client: Limit = field(default_factory=lambda: Limit(1000, 10))
+    rate_agreement: Limit = field(default_factory=lambda: Limit(2000, 10))
 
     @classmethod
     def from_environ(cls) -> "Settings":
@@ -71,7 +72,7 @@ class Settings:
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> "Settings":
         """Return the settings in a mapping, or raise `BadSettings`."""
-        given = _Given(environ)
+        given = Given(environ)
         state_dir = Path(given.take("STATE_DIR", "var/gateway"))
         settings = cls(
             mode=_mode(given.take("MODE", "demo")),
@@ -84,6 +85,9 @@ class Settings:
             key_encryption_key=_key(given.take("KEY_ENCRYPTION_KEY", "")),
             log_level=_level(given.take("LOG_LEVEL", "info")),
             signin=_signin(given),
+            redis=_redis(given.take("REDIS_URL", "")),
+            rate_client=_limit("CLIENT", given.take("RATE_CLIENT", "1000/10")),
+            rate_agreement=_limit("AGREEMENT", given.take("RATE_AGREEMENT", "2000/10")),
         )
         given.finish()
         settings.check()
@@ -100,45 +104,6 @@ class Settings:
                     f"{PREFIX}OIDC_ISSUER is on this machine: that is for trying out, in demo "
                     "mode and with a GATEWAY_PUBLIC_URL on this machine too."
                 )
-
-
-class _Given:
-    """The `GATEWAY_` names that are set and not taken yet; `…_FILE` reads a mounted file."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._left = {
-            name.removeprefix(PREFIX): value
-            for name, value in environ.items()
-            if name.startswith(PREFIX)
-        }
-
-    def take(self, name: str, default: str) -> str:
-        value, path = self._left.pop(name, None), self._left.pop(f"{name}_FILE", None)
-        if value is not None and path is not None:
-            raise BadSettings(f"Set {PREFIX}{name} or {PREFIX}{name}_FILE, not both.")
-        if path is not None:
-            value = _read(name, Path(path))
-        return default if value is None else value
-
-    def names(self, prefix: str) -> list[str]:
-        return sorted(name for name in self._left if name.startswith(prefix))
-
-    def finish(self) -> None:
-        if self._left:
-            name = min(self._left)
-            raise BadSettings(f"{PREFIX}{name} is not a setting; see docs/settings.md.")
-
-
-def _read(name: str, path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE + 1)
-        text = content.decode("utf-8").strip()
-    except (OSError, ValueError):  # not there, no text, or a path with a NUL
-        raise BadSettings(f"{PREFIX}{name}_FILE names a file that cannot be read.") from None
-    if len(content) > MAX_FILE:
-        raise BadSettings(f"{PREFIX}{name}_FILE names a file of more than {MAX_FILE} bytes.")
-    return text
 
 
 def _mode(value: str) -> Mode:
@@ -192,7 +157,21 @@ def _level(value: str) -> str:
     return value
 
 
-def _signin(given: _Given) -> Signin:
+def _redis(value: str) -> RedisAddress | None:
+    try:
+        return RedisAddress.parse(value) if value else None
+    except BadAddress as error:
+        raise BadSettings(f"{PREFIX}REDIS_URL {error}.") from None
+
+
+def _limit(of: str, value: str) -> Limit:
+    try:
+        return Limit.parse(value)
+    except ValueError as error:
+        raise BadSettings(f"{PREFIX}RATE_{of} {error}.") from None
+
+
+def _signin(given: Given) -> Signin:
     residents = given.take("OIDC_ISSUER", "")
     issuers = {"resident": residents, "officer": given.take("OFFICER_OIDC_ISSUER", residents)}
     clients = {
@@ -224,7 +203,7 @@ def _algorithms(value: str) -> frozenset[str]:
     return named
 
 
-def _sources(given: _Given) -> dict[str, SourceSettings]:
+def _sources(given: Given) -> dict[str, SourceSettings]:
     """Return the sources by the catalogue's name: `GATEWAY_SOURCE_<NAME>_URL` and beside it
     `…_SECRET` and `…_TIMEOUT`."""
     names = {

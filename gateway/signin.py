@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.rooms import Rooms
+from gateway.short_lived import ShortLived
 from identity.login import Login
 from identity.login_views import Door, LoginViews
 from identity.model import Realm
@@ -14,8 +15,6 @@ from identity.oidc_provider import Provider
 from identity.oidc_token import IdTokens
 from identity.replay import Replay
 from identity.sessions import Sessions
-from identity.sessions_embedded import EmbeddedSessions, SessionFile
-from kernel.bootfile import boot_id
 from kernel.names import Subject
 
 
@@ -27,12 +26,10 @@ class SignIn:
     views: LoginViews
 
 
-def sign_in(rooms: Rooms, replay: Replay, subject: Callable[[str], Subject]) -> SignIn:
+def sign_in(rooms: Rooms, kept: ShortLived, subject: Callable[[str], Subject]) -> SignIn:
     """Return the sign-in over opened rooms; `subject` returns the person of an identifier in the
     deployment's scheme, or raises `Refusal`."""
-    root = rooms.keys.pseudonym.value
-    file = SessionFile.open(rooms.settings.state_dir / "sessions", rooms.clock, boot_id())
-    sessions = EmbeddedSessions(file, root, rooms.clock, rooms.chance)
+    replay, sessions = kept.replay, kept.sessions
     doors = {
         Realm(realm): _door(rooms, replay, sessions, relying(rooms, Realm(realm), subject))
         for realm in rooms.settings.signin.issuers

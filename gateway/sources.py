@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from adapters.model import SourceAddress
 from adapters.registry import build
+from gateway.gates import Gates
 from gateway.model import Service, Warrant
 from gateway.others import concerned
 from gateway.ports import Source
@@ -24,12 +25,14 @@ class Sources:
         self,
         addresses: Mapping[str, SourceAddress],
         clock: Clock,
+        gates: Gates,
         aside: Aside = nullcontext,
     ) -> None:
-        """Take the addresses from the settings, by the name that the catalogue uses, and what
-        stands around the wait for a source."""
+        """Take the addresses from the settings, by the name that the catalogue uses, the gates
+        before them, and what stands around the wait for a source."""
         self._addresses = addresses
         self._clock = clock
+        self._gates = gates
         self._aside = aside
         self._lock = threading.Lock()
         self._built: dict[ServiceId, tuple[Service, Source]] = {}
@@ -44,7 +47,7 @@ class Sources:
         source = self._source(service, address)
         fields = warrant.permit.fields
         named = concerned(service, fields).values()
-        with self._aside():
+        with self._aside(), self._gates.passing(service.source):
             return source.fetch(warrant.ask.subject, fields.union(named), deadline)
 
     def _source(self, service: Service, address: SourceAddress) -> Source:

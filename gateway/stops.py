@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 
 from gateway.model import Agreement, Service
 from kernel.canonical import Json
@@ -15,7 +14,6 @@ from kernel.names import AgencyId
 
 MAX_REASON = 400
 _STOPPED, _RESUMED = "stopped", "resumed"
-_NONE: Mapping[tuple[str, str], "Stop"] = MappingProxyType({})
 
 
 class Halts(StrEnum):
@@ -41,7 +39,7 @@ class Stop:
 class Stops:
     """Everything that is stopped at one moment."""
 
-    held: Mapping[tuple[str, str], Stop] = field(default=_NONE)
+    held: Mapping[tuple[str, str], Stop] = field(default_factory=dict)
 
     @classmethod
     def of(cls, rows: Sequence[tuple[str, str, int, str, int]]) -> "Stops":
@@ -70,6 +68,10 @@ class Stops:
         return self.find(Halts.SOURCE, service.source)
 
 
+NONE = Stops()
+"""Nothing is stopped."""
+
+
 def stop(ledger: Ledger, kind: Halts, name: str, reason: str) -> Logged:
     """Stop something, in force on the next request everywhere; raise `Refusal` where it is stopped
     already. What is in flight meets the control epoch at its next entry."""
@@ -93,30 +95,20 @@ def resume(ledger: Ledger, kind: Halts, name: str, reason: str | None) -> Logged
 
 def _effect(kind: Halts, name: str, state: str, reason: str) -> Effect:
     place = Key("stop", (kind.value, name))
-    return Effect((place,), _turning(place, state, reason))
+    row = {"kind": kind.value, "name": name, "state": state, "reason": reason}
+    return Effect((place,), _turning(place, row))
 
 
-def _turning(place: Key, state: str, reason: str) -> Apply:
+def _turning(place: Key, row: Mapping[str, str]) -> Apply:
     def apply(rows: Rows, moment: Moment) -> Sequence[Write]:
-        kind, name = place.values
-        held = rows[place]
-        stopped = held is not None and held["state"] == _STOPPED
-        if held is not None and stopped and state == _STOPPED:
+        held, named = rows[place], f"The {row['kind']} {row['name']!r} is"
+        since = None
+        if held is not None and held["state"] == _STOPPED:
             since = rfc3339(Micros(int(held["since"] or 0)))
-            raise Refusal(
-                Reason.REQUEST_MALFORMED,
-                f"The {kind} {name!r} is stopped already, since {since}.",
-            )
-        if not stopped and state == _RESUMED:
-            raise Refusal(Reason.REQUEST_MALFORMED, f"The {kind} {name!r} is not stopped.")
-        row = {
-            "kind": kind,
-            "name": name,
-            "state": state,
-            "since": moment.time,
-            "reason": reason,
-            "index": moment.index,
-        }
-        return (Write(place, row),)
+        if since is not None and row["state"] == _STOPPED:
+            raise Refusal(Reason.REQUEST_MALFORMED, f"{named} stopped already, since {since}.")
+        if since is None and row["state"] == _RESUMED:
+            raise Refusal(Reason.REQUEST_MALFORMED, f"{named} not stopped.")
+        return (Write(place, {**row, "since": moment.time, "index": moment.index}),)
 
     return apply

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from gateway.ask import Posted
 from gateway.directory import agreement_document, service_document
+from gateway.model import Agreement
 from gateway.pipeline import Pipeline
 from gateway.ports import Authenticate, Control, InForce, LogReader, Released
 from identity.model import Caller, Credentials, Scope
@@ -70,7 +71,7 @@ class AgencyViews:
         """GET /v1/agreements: the caller's own."""
         caller, in_force = self._reading()
         own = [one for one in in_force.agreements.values() if one.agency == caller.agency]
-        return reply({"agreements": [agreement_document(one) for one in own]})
+        return reply({"agreements": [_told(in_force, one) for one in own]})
 
     def agreement(self, agreement: str) -> Response:
         """GET /v1/agreements/{id}: one of the caller's own."""
@@ -78,7 +79,7 @@ class AgencyViews:
         found = in_force.agreements.get(AgreementId(agreement))
         if found is None or found.agency != caller.agency:
             raise Refusal(Reason.AGREEMENT_UNKNOWN, "Your agency has no agreement of that name.")
-        return reply(agreement_document(found))
+        return reply(_told(in_force, found))
 
     def proof(self, index: str) -> Response:
         """GET /audit/log/proof/{index}: for a party to that entry, or with `audit.entries`."""
@@ -102,6 +103,10 @@ class AgencyViews:
         except Outdated:
             caller = self.authenticate.refresh(caller)
             return caller, self.control.at(caller.epoch)
+
+
+def _told(in_force: InForce, agreement: Agreement) -> dict[str, Json]:
+    return agreement_document(agreement, in_force.services, in_force.stops)
 
 
 def credentials() -> Credentials:

@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, Reque
 from werkzeug.wrappers import Response
 
 from gateway.ask import MAX_BODY
+from gateway.limits import OverQuota
 from gateway.metrics import Metrics
 from gateway.problems import problem, status_of
 from gateway.routes import AUDIENCES, PEOPLE, View, register
@@ -88,6 +89,8 @@ def _answer_errors(app: Flask, front: Front) -> None:
         answer.content_type = "application/problem+json"
         if (error := _CHALLENGES.get(refusal.reason)) is not None:
             answer.headers["WWW-Authenticate"] = f'DPoP error="{error}", algs="{_ALGORITHMS}"'
+        if isinstance(refusal, OverQuota):
+            answer.headers.update(refusal.fields)
         if refusal.retry_after is not None:
             answer.headers["Retry-After"] = str(refusal.retry_after)
         return answer

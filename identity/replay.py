@@ -41,10 +41,15 @@ class EmbeddedReplay:
         to all others; raise `Refusal` with `state.unavailable` when nobody can know."""
         birth = self._store.birth
         if birth and made_at < birth + AHEAD + TOLERANCE:
-            raise Refusal(
-                Reason.STATE_UNAVAILABLE,
-                "The gateway has just started without its memory of used proofs: "
-                f"make a new one in {AHEAD + TOLERANCE} seconds.",
-            )
+            raise forgotten()
         digest = hashlib.sha256(canonical([audience, key, jti])).digest()
         return self._store.insert(digest, until)
+
+
+def forgotten() -> Refusal:
+    """Return the refusal of what a store that was born since may have seen before."""
+    return Refusal(
+        Reason.STATE_UNAVAILABLE,
+        "The gateway has just started without its memory of used proofs: "
+        f"make a new one in {AHEAD + TOLERANCE} seconds.",
+    )

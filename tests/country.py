@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -22,20 +23,24 @@ SCHEME = "resident-number"
 RESIDENTS = "population/residents"
 INCOME = "tax/income"
 ENROLMENT = "education/enrolment"
+PORTS = 15_000, 32_000
 
 
 def free_port() -> int:
-    """Return a port P of loopback such that P, P+1 and P+2 are free now."""
+    """Return a port P of loopback such that P, P+1 and P+2 are free now.
+
+    It lies below the range of which the system takes a caller's own port: who calls a port there
+    before anybody listens can be given that very port, and then meets itself.
+    """
     while True:
+        port = random.SystemRandom().randrange(*PORTS)
         with socket.socket() as first, socket.socket() as second, socket.socket() as third:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
             try:
-                second.bind(("127.0.0.1", port + 1))
-                third.bind(("127.0.0.1", port + 2))
+                for place, held in enumerate((first, second, third)):
+                    held.bind(("127.0.0.1", port + place))
             except OSError:
                 continue
-            return int(port)
+            return port
 
 
 @dataclass

@@ -18,6 +18,7 @@ from consent.model import Act, Choice, Kind, Means, Person
 from gateway.app import compose
 from gateway.rooms import Rooms, bring_into_force, opened
 from gateway.settings import Settings
+from gateway.short_lived import short_lived
 from gateway.signin import sign_in
 from gateway.terms import terms_of
 from identity.model import Level, Realm, SignedIn
@@ -156,7 +157,7 @@ def house(state: Path, **environ: str) -> Iterator[House]:
     )
     with opened(settings) as rooms:
         bring_into_force(rooms)
-        sessions = sign_in(rooms, None, lambda _: None).sessions
+        sessions = sign_in(rooms, short_lived(rooms), lambda _: None).sessions
         yield House(rooms, compose(rooms).test_client(use_cookies=False), sessions)
 
 

@@ -156,8 +156,13 @@ class Someone:
         """Sign in at the try-out provider, and return the page that this leads to."""
         to = to or ("/officer" if realm else "/home")
         page = self.visit(f"{realm}/login?to={to}&level={level}")
-        chosen = (("person", name), ("level", level), ("answer", "yes"))
-        return self.submit(page, page.form("/authorize"), *chosen)
+        return self.follow(self.answer(page, name, level))
+
+    def answer(self, page: Page, name: str, level: str) -> Page:
+        """Answer the try-out provider's question, and do not follow where that leads."""
+        form = page.form("/authorize")
+        chosen = {"person": name, "level": level, "answer": "yes"}
+        return self.post(urljoin(page.url, form.action), {**dict(form.members), **chosen}.items())
 
 
 class _Reader(HTMLParser):

@@ -95,7 +95,9 @@ class Settled:
 
 
 def settled(
-    country: RunningCountry, resident: Resident | None = None, report: str = REPORTED
+    country: RunningCountry,
+    resident: Resident | None = None,
+    texts: tuple[str, str] = (REPORTED, OBJECTION),
 ) -> Settled:
     """Have residents and an officer do everything once, through the real server."""
     resident = resident or country.consenting()
@@ -110,7 +112,7 @@ def settled(
     uses(country, resident.number)
     ids = {"open": asked_for(agency, asked.number)}
     ids |= given(agency, resident.number, own)
-    ids |= complained(own, report)
+    ids |= complained(own, *texts)
     ids |= {"stopped": gave_and_stopped(agency, stopped.number, browsers[stopped.number])}
     answered(officer, ids["case"])
     return Settled(
@@ -194,16 +196,16 @@ def named(page: Page, prefix: str) -> str:
     return found.removeprefix(prefix).partition("/")[0].partition("?")[0]
 
 
-def complained(browser: Someone, report: str) -> dict[str, str]:
+def complained(browser: Someone, report: str, objection: str) -> dict[str, str]:
     """Have somebody report an entry and object to a law, and return the ids of it."""
     number = named(browser.visit("/activity"), "/activity/")
     page = browser.visit(f"/activity/{number}/report")
     case = browser.submit(page, page.form("/report"), ("text", report))
     agreement = named(browser.visit("/required-by-law"), "/required-by-law/")
     page = browser.visit(f"/required-by-law/{agreement}/object")
-    objection = browser.submit(page, page.form("/object"), ("text", OBJECTION))
-    assert (case.status, objection.status) == (200, 200)
-    waiting = objection.path.rpartition("/")[2]
+    objected = browser.submit(page, page.form("/object"), ("text", objection))
+    assert (case.status, objected.status) == (200, 200)
+    waiting = objected.path.rpartition("/")[2]
     ids = {"case": case.path.rpartition("/")[2], "waiting": waiting}
     return ids | {"number": number, "agreement": agreement}
 

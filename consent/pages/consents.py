@@ -62,7 +62,8 @@ class Held:
     @property
     def renewable(self) -> bool:
         """Say whether a new yes may follow without being asked."""
-        offered = self.offer is not None and self.offer.in_force and self.offer.by_consent
+        offer = self.offer
+        offered = offer is not None and offer.in_force and not offer.paused and offer.by_consent
         return offered and self.standing in RENEWABLE
 
 

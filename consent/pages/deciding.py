@@ -5,7 +5,7 @@ session or a way back never make anybody choose again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -68,10 +68,14 @@ class Deciding:
         except Overtaken:  # the same form was sent twice, or the answer was given elsewhere
             return None
 
-    def said(self, visit: Visit, matter: Matter, kind: Kind) -> None:
-        """Say no, or later; once is enough."""
+    def said(self, visit: Visit, matter: Matter, kind: Kind, seen: str) -> None:
+        """Say no, or later; once is enough. A no is kept with the notice that was seen; it counts
+        as well where the text is another by now."""
+        act = matter.act(kind, visit)
+        if seen != matter.offer.notice.digest:
+            act = replace(act, notice=None)
         try:
-            self.carry_out(matter.act(kind, visit))
+            self.carry_out(act)
         except Declined:  # said already, a moment ago
             return
 

@@ -29,7 +29,7 @@ class Matter:
         """Say whether a yes would count: nobody answered yet, or the answer was no and the time
         to answer is not over."""
         request = self.request
-        if not self.offer.in_force or not self.facts:
+        if not self.offer.in_force or self.offer.paused or not self.facts:
             return False
         if request is None or request.state is RequestState.OPEN:
             return True

@@ -37,7 +37,14 @@ class Officer:
         cases = self.store.queue(CaseState.OPEN, MOST_SHOWN)
         teller = Teller(self.directory, visit.language.tag)
         names = {case.agency: teller.agency(case.agency) for case in cases}
-        return visit.page("officer.html", cases=cases, names=names, most=MOST_SHOWN)
+        return visit.page(
+            "officer.html",
+            cases=cases,
+            names=names,
+            most=MOST_SHOWN,
+            halts=self.directory.halts(),
+            halted={"agreement": _("Agreement"), "agency": _("Agency"), "source": _("Source")},
+        )
 
     def officer_case(self, visit: Visit, case: str) -> Response:
         """GET /officer/cases/{case}: write the look down for the person, then show the case."""

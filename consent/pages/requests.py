@@ -42,25 +42,35 @@ class Requests:
     def answer_request(self, visit: Visit, request: str) -> Response:
         """POST /requests/{id}: yes to all, choose, no, or later."""
         matter = self._matter(visit, request)
-        answer = visit.form.take("answer").one("answer")
+        taken = visit.form.take("answer", "notice")
+        answer = taken.one("answer")
         if answer not in {"yes", "choose", "no", "later"}:
             raise malformed("The form holds no answer that the page offers.")
         if not _is_open(matter):
             return visit.go(f"{matter.base}/answered")
+        if matter.offer.paused and answer in {"yes", "choose"}:
+            return visit.go(matter.base)
         if answer == "yes":
             return visit.go(f"{matter.base}/check/{EVERYTHING}")
         if answer == "choose":
             return visit.go(f"{matter.base}/choose")
-        self.deciding.said(visit, matter, Kind.REFUSE if answer == "no" else Kind.DEFER)
+        kind = Kind.REFUSE if answer == "no" else Kind.DEFER
+        self.deciding.said(visit, matter, kind, taken.one("notice"))
         return visit.go("/home" if answer == "later" else f"{matter.base}/answered")
 
     def choose_page(self, visit: Visit, request: str) -> Response:
         """GET /requests/{id}/choose: fact by fact."""
-        return self.deciding.choose_page(visit, self._matter(visit, request))
+        matter = self._matter(visit, request)
+        if matter.offer.paused:
+            return visit.go(matter.base)
+        return self.deciding.choose_page(visit, matter)
 
     def choose(self, visit: Visit, request: str) -> Response:
         """POST /requests/{id}/choose: on to the check."""
-        return self.deciding.chosen(visit, self._matter(visit, request))
+        matter = self._matter(visit, request)
+        if matter.offer.paused:
+            return visit.go(matter.base)
+        return self.deciding.chosen(visit, matter)
 
     def check_page(self, visit: Visit, request: str, choice: str) -> Response:
         """GET /requests/{id}/check/{choice}: what a yes would say."""

@@ -1,6 +1,5 @@
 """The counter: consents given, refused and taken back for a person who stands before a clerk."""
 
-
 import click
 
 from audit.model import Activity
@@ -68,6 +67,8 @@ def give(
     """
     with opened() as rooms:
         registered = agreement_of(rooms, agreement)
+        if stop := rooms.control.now().stops.agreement(registered):
+            raise No(f"The agreement is stopped since {rfc3339(stop.since)}: nobody can agree now.")
         terms = terms_of(registered)
         choice = Choice(
             granted=frozenset(fact(field) for field in fields) or terms.offered,

@@ -1,5 +1,6 @@
 """Processes: the gateway and each source on their own; one that dies is started again."""
 
+import http.client
 import socket
 import subprocess
 import sys
@@ -120,5 +121,5 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - a loopback address
             return bool(answer.status == 200)  # noqa: PLR2004 - the status of a yes
-    except (urllib.error.URLError, OSError):
+    except (urllib.error.URLError, http.client.HTTPException, OSError):
         return False

@@ -39,7 +39,9 @@ def plain(page) -> str:
 
 @pytest.mark.parametrize("route", WITH_IDS, ids=lambda one: f"{one.method} {one.rule}")
 def test_what_is_somebody_elses_is_not_there(people: Settled, country: RunningCountry, route):
-    theirs = people.address(route.rule)
+    owner, theirs = people.where(route.rule)
+    if route.method == "GET":
+        assert owner.twin().get(theirs).status in {200, 303}
     nobodys = people.unknown(route.rule)
     other = people.other.twin()
     token = people.token(other)

@@ -11,7 +11,7 @@ from tests.person import Page, Someone
 from tests.settled import FACTS, asked_for, given, named, signed_in
 
 AT_ONCE = 8
-ROUNDS = 6
+ROUNDS = 4
 GAVE = {"consent.given", "consent.renewed"}
 
 
@@ -28,6 +28,13 @@ def types(country: RunningCountry, since: int) -> list[str]:
 @pytest.fixture
 def asked(country: RunningCountry) -> tuple[Someone, str, str]:
     """Somebody who is asked just now: their browser, the request, their number."""
+    number = country.resident().number
+    return signed_in(country, number), asked_for(country.agency(), number), number
+
+
+@pytest.fixture(scope="module")
+def waiting(country: RunningCountry) -> tuple[Someone, str, str]:
+    """Somebody who is asked, for tests after which nothing has changed."""
     number = country.resident().number
     return signed_in(country, number), asked_for(country.agency(), number), number
 
@@ -127,9 +134,9 @@ def consenting(country: RunningCountry) -> tuple[Someone, str, str]:
     ],
 )
 def test_a_choice_that_the_page_does_not_offer_is_no_page(
-    country: RunningCountry, asked, code: str
+    country: RunningCountry, waiting, code: str
 ):
-    browser, request, _ = asked
+    browser, request, _ = waiting
     path = f"/requests/{request}/check/{code.replace(' ', '%20')}"
     token = browser.visit("/home").forms[0].value("token")
     with nothing_written(country):
@@ -149,16 +156,16 @@ def test_a_choice_that_the_page_does_not_offer_is_no_page(
         [("fact", "0"), ("span", "full"), ("agreement", "child-maintenance")],
     ],
 )
-def test_a_choice_with_edited_members_is_refused(country: RunningCountry, asked, more):
-    browser, request, _ = asked
+def test_a_choice_with_edited_members_is_refused(country: RunningCountry, waiting, more):
+    browser, request, _ = waiting
     path = f"/requests/{request}/choose"
     members = [*browser.visit(path).form("/choose").members, *more]
     with nothing_written(country):
         assert browser.post(path, members).status == 400
 
 
-def test_yes_to_another_text_than_the_one_shown_gives_nothing(country: RunningCountry, asked):
-    browser, request, _ = asked
+def test_yes_to_another_text_than_the_one_shown_gives_nothing(country: RunningCountry, waiting):
+    browser, request, _ = waiting
     path = f"/requests/{request}/check/all"
     form = browser.visit(path).form(path)
     with nothing_written(country):

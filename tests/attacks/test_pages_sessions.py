@@ -38,7 +38,13 @@ ELSEWHERE = [
 ]
 
 
-def number_of(country: RunningCountry) -> str:
+@pytest.fixture(scope="module")
+def number(country: RunningCountry) -> str:
+    return country.resident().number
+
+
+@pytest.fixture(scope="module")
+def attacker(country: RunningCountry) -> str:
     return country.resident().number
 
 
@@ -46,50 +52,51 @@ def at_the_callback(country: RunningCountry, number: str) -> str:
     """Return the address by which an attacker's own sign-in would end; it is not opened."""
     attacker = Someone(country.gateway)
     page = attacker.visit("/login?to=/home&level=substantial")
-    form = page.form("/authorize")
-    named = dict(form.members) | {"person": number, "level": "substantial", "answer": "yes"}
-    answer = attacker.post(urljoin(page.url, form.action), named.items())
+    answer = attacker.answer(page, number, "substantial")
     assert "/login/callback?" in answer.header("location")
     return answer.header("location")
 
 
-def test_a_sign_in_that_somebody_else_began_signs_nobody_in(country: RunningCountry):
-    callback = at_the_callback(country, number_of(country))
+def test_a_sign_in_that_somebody_else_began_signs_nobody_in(country: RunningCountry, attacker: str):
+    callback = at_the_callback(country, attacker)
     victim = Someone(country.gateway)
     answer = victim.get(callback)
     assert answer.status in {400, 401, 403}
     assert RESIDENT not in victim.cookies
 
 
-def test_a_sign_in_of_somebody_else_does_not_replace_ones_own(country: RunningCountry):
-    mine = number_of(country)
-    victim = signed_in(country, mine)
+def test_a_sign_in_of_somebody_else_does_not_replace_ones_own(
+    country: RunningCountry, number: str, attacker: str
+):
+    victim = signed_in(country, number)
     before = dict(victim.cookies)
-    victim.get(at_the_callback(country, number_of(country)))
+    victim.get(at_the_callback(country, attacker))
     assert victim.cookies == before
     assert victim.get("/home").status == 200
 
 
-def test_a_planted_cookie_is_nobodys_session(country: RunningCountry):
+def test_a_planted_cookie_is_nobodys_session(country: RunningCountry, number: str):
     planted = "A" * 43
     victim = Someone(country.gateway, cookies={RESIDENT: planted})
     assert victim.get("/home").status == 303
-    victim.sign_in(number_of(country))
+    victim.sign_in(number)
     assert victim.cookies[RESIDENT] != planted
     assert Someone(country.gateway, cookies={RESIDENT: planted}).get("/home").status == 303
 
 
-def test_a_session_planted_before_the_sign_in_is_not_the_one_after_it(country: RunningCountry):
-    attacker = signed_in(country, number_of(country))
-    planted = attacker.cookies[RESIDENT]
+def test_a_session_planted_before_the_sign_in_is_not_the_one_after_it(
+    country: RunningCountry, number: str, attacker: str
+):
+    planted = signed_in(country, attacker).cookies[RESIDENT]
     victim = Someone(country.gateway, cookies={RESIDENT: planted})
-    victim.cookies.pop(RESIDENT)
-    victim.sign_in(number_of(country))
+    asking = victim.get("/login?to=/home&level=high")
+    victim.follow(victim.answer(victim.follow(asking), number, "high"))
     assert victim.cookies[RESIDENT] != planted
+    assert Someone(country.gateway, cookies={RESIDENT: planted}).get("/home").status == 303
 
 
-def test_signing_in_more_strongly_ends_the_weaker_session(country: RunningCountry):
-    browser, number = Someone(country.gateway), number_of(country)
+def test_signing_in_more_strongly_ends_the_weaker_session(country: RunningCountry, number: str):
+    browser = Someone(country.gateway)
     browser.sign_in(number, level="low")
     weak = browser.twin()
     browser.sign_in(number, level="substantial")
@@ -98,8 +105,8 @@ def test_signing_in_more_strongly_ends_the_weaker_session(country: RunningCountr
     assert browser.get("/home").status == 200
 
 
-def test_a_session_ends_where_it_is_ended_and_never_revives(country: RunningCountry):
-    browser = signed_in(country, number_of(country))
+def test_a_session_ends_where_it_is_ended_and_never_revives(country: RunningCountry, number: str):
+    browser = signed_in(country, number)
     kept = browser.twin()
     page = browser.get("/home")
     browser.submit(page, next(one for one in page.forms if one.action == "/logout"))
@@ -109,8 +116,8 @@ def test_a_session_ends_where_it_is_ended_and_never_revives(country: RunningCoun
         assert (answer.status, answer.body) == (303, b"")
 
 
-def test_nobody_is_signed_out_by_another_site(country: RunningCountry):
-    browser = signed_in(country, number_of(country))
+def test_nobody_is_signed_out_by_another_site(country: RunningCountry, number: str):
+    browser = signed_in(country, number)
     token = browser.get("/home").forms[0].value("token")
     for members, headers in (
         ([], {}),
@@ -123,8 +130,7 @@ def test_nobody_is_signed_out_by_another_site(country: RunningCountry):
     assert browser.get("/logout").status in {404, 405}
 
 
-def test_a_cookie_is_a_random_name_for_this_host_alone(country: RunningCountry):
-    number = number_of(country)
+def test_a_cookie_is_a_random_name_for_this_host_alone(country: RunningCountry, number: str):
     browser = Someone(country.gateway)
     lines: list[str] = []
     keep = browser._keep
@@ -156,14 +162,11 @@ def ours(country: RunningCountry, address: str) -> bool:
 
 
 @pytest.mark.parametrize("to", ELSEWHERE)
-def test_signing_in_leads_to_our_own_pages_only(country: RunningCountry, to: str):
+def test_signing_in_leads_to_our_own_pages_only(country: RunningCountry, number: str, to: str):
     browser = Someone(country.gateway)
     page = browser.get(f"/login?to={quote(to, safe='')}&level=low")
     if page.status in REDIRECTS:
-        asking = browser.follow(page)
-        form = asking.form("/authorize")
-        named = dict(form.members) | {"person": number_of(country), "answer": "yes"}
-        gone = locations(browser, browser.post(urljoin(asking.url, form.action), named.items()))
+        gone = locations(browser, browser.answer(browser.follow(page), number, "low"))
         assert all(ours(country, one) for one in gone), gone
         assert all(not one.partition("/login/callback")[1] or "code=" in one for one in gone)
     else:
@@ -182,10 +185,12 @@ def test_choosing_a_language_leads_to_our_own_pages_only(country: RunningCountry
 
 
 @pytest.mark.parametrize("to", [one for one in ELSEWHERE if one])
-def test_a_request_leads_back_to_a_registered_address_only(country: RunningCountry, to: str):
+def test_a_request_leads_back_to_a_registered_address_only(
+    country: RunningCountry, number: str, to: str
+):
     fields = {"population/residents": ["/name/family", "/name/given"]}
     with nothing_written(country):
-        answer = country.agency().ask_consent(number_of(country), fields, return_url=to)
+        answer = country.agency().ask_consent(number, fields, return_url=to)
     assert answer.status == 400
 
 

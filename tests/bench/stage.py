@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consent.model import Act, Choice, Kind, Means, Person
-from gateway.app import Door, front_door, pipeline_of
+from gateway.app import gates_of, limits_of, pipeline_of
 from gateway.ask import Posted
 from gateway.demo.country import SCHEME, Country, Place, found
 from gateway.demo.sources import check_digit
 from gateway.demo.state import prepare
+from gateway.door import Door, front_door
 from gateway.pipeline import Pipeline
 from gateway.rooms import Rooms, opened
 from gateway.settings import Settings
+from gateway.short_lived import short_lived
 from gateway.terms import terms_of
 from identity.model import Credentials
 from kernel.names import AgreementId, Subject
@@ -22,6 +24,8 @@ from tests.agency import Agency
 from tests.country import AGREEMENT, free_port
 
 PATH = "/v1/exchanges"
+UNLIMITED = {"GATEWAY_RATE_CLIENT": "1000000/1", "GATEWAY_RATE_AGREEMENT": "1000000/1"}
+"""A benchmark asks more often than any agency may."""
 
 
 @dataclass
@@ -76,12 +80,14 @@ def staged(directory: Path) -> Iterator[Stage]:
     home = country.place.state / "agencies" / "family-benefits"
     keys = [json.loads((home / f"{name}.jwk.json").read_text()) for name in ("client", "seal")]
     agency = Agency(country.place.gateway, "family-benefits-1", *keys)
-    with opened(Settings.parse(country.settings)) as rooms:
-        door = front_door(rooms)
+    with opened(Settings.parse({**country.settings, **UNLIMITED})) as rooms:
+        kept = short_lived(rooms)
+        door = front_door(rooms, kept.replay)
         client, _ = rooms.clients.find("family-benefits-1")
         jkt = agency.proof_key.thumbprint()
         token = door.authenticate._tokens.issue(client, client.scopes, jkt)
-        yield Stage(country, rooms, door, pipeline_of(rooms, door.authenticate), agency, token)
+        pipeline = pipeline_of(rooms, door.authenticate, limits_of(rooms, kept), gates_of(rooms))
+        yield Stage(country, rooms, door, pipeline, agency, token)
 
 
 def number_of(place: int) -> str:

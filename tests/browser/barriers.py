@@ -51,13 +51,14 @@ def axe(page: Page, *rules: str) -> list[str]:
     return page.evaluate(_RUN, {"runOnly": only, "resultTypes": ["violations"]})
 
 
-def barriers(page: Page) -> list[str]:
-    """Return what is wrong with a page: wide, at twice the text size, dark, and narrow."""
+def barriers(page: Page, *, dark: bool = True) -> list[str]:
+    """Return what is wrong with a page: wide, dark, at twice the text size, and narrow."""
     page.set_viewport_size({"width": WIDE, "height": HEIGHT})
     found = [f"wide, {one}" for one in axe(page)]
-    page.emulate_media(color_scheme="dark")
-    found += [f"dark, {one}" for one in axe(page, "color-contrast")]
-    page.emulate_media(color_scheme="light")
+    if dark:
+        page.emulate_media(color_scheme="dark")
+        found += [f"dark, {one}" for one in axe(page, "color-contrast")]
+        page.emulate_media(color_scheme="light")
     page.evaluate("() => { document.documentElement.style.fontSize = '200%' }")
     found += [f"at 200 %, {one}" for one in page.evaluate(_SIDEWAYS) + page.evaluate(_CUT_OFF)]
     page.evaluate("() => { document.documentElement.style.fontSize = '' }")

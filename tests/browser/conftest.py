@@ -7,6 +7,15 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.country import RunningCountry, running
+
+
+@pytest.fixture(scope="session")
+def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCountry]:
+    """Run a country whose residents are for the browsers alone: they need many."""
+    with running(tmp_path_factory.mktemp("browsed") / "demo") as started:
+        yield started
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:

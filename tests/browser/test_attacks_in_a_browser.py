@@ -65,7 +65,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
         for path in (ROOT / "policies" / "catalogue").rglob("*.yaml")
     }
     with running(place / "demo", GATEWAY_POLICIES=policies(place / "policies", files)) as started:
-        yield settled(started, report=SCRIPT)
+        yield settled(started, texts=(SCRIPT, SCRIPT))
 
 
 def test_no_text_of_an_office_or_a_person_becomes_code(chromium: Browser, people: Settled):

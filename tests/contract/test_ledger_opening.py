@@ -244,3 +244,11 @@ def test_a_writer_that_lags_far_behind_catches_up(tmp_path, monkeypatch):
         for n in range(9):
             two.ledger.append(stage.decision(f"ex_{n}"))
         assert one.ledger.append(stage.decision("ex_9")).index == 10
+
+
+def test_whoever_looks_after_the_head_rests_between_two_looks(tmp_path):
+    site = stage.Stage(tmp_path, limits=Limits(head_age=0.0))
+    with site.open() as log:
+        log.ledger.append(stage.decision("ex_1"))
+        assert log.ledger._pause() > 0
+        assert Guard(site.guard, site.keys.signer).head().size == 2

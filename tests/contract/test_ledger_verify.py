@@ -252,7 +252,7 @@ def story(*steps: bytes | None) -> list[bytes]:
     return [step for step in steps if step is not None]
 
 
-def made(kind: str, time: str = "2026-01-01T00:00:01.000000Z", **header: object) -> bytes:
+def made(kind: str, /, time: str = "2026-01-01T00:00:01.000000Z", **header: object) -> bytes:
     members = {"v": 1, "type": kind, "time": time, "_sd": [], "_sd_alg": "sha-256"}
     return canonical(members | header)
 
@@ -274,6 +274,15 @@ ANSWERED = made("case.answered", case="ca_1")
 VIEWED = made("access.view", case="ca_1")
 
 
+def halted(kind: str, name: str, how: str = "set") -> bytes:
+    return made(f"stop.{how}", kind=kind, name=name, reason="Wrong names came.")
+
+
+AGREEMENT = stage.exchange("release", "ex_1")["agreement"]
+STOPPED, GOES_ON = halted("agreement", AGREEMENT), halted("agreement", AGREEMENT, "lifted")
+BARRED = halted("agency", "family-benefits")
+
+
 @pytest.mark.parametrize(
     ("leaves", "index", "words"),
     [
@@ -291,6 +300,10 @@ VIEWED = made("access.view", case="ca_1")
         ([OPENED, DECIDED, SUSPENDED, RELEASED], 3, "suspension"),
         ([OPENED, DECIDED, SUSPENDED, NARROWED, RELEASED], 4, "suspension"),
         ([OPENED, DECIDED, SUSPENDED, RESUMED, WITHDRAWN, RELEASED], 5, "withdrawal"),
+        ([OPENED, DECIDED, STOPPED, RELEASED], 3, "stop of its agreement"),
+        ([OPENED, DECIDED, BARRED, RELEASED], 3, "stop of its agency"),
+        ([OPENED, STOPPED, STOPPED], 2, "stopped before"),
+        ([OPENED, GOES_ON], 1, "resumed was not"),
         ([OPENED, WITHDRAWN, GIVEN], 2, "final"),
         ([OPENED, REVOKED, RESUMED], 2, "final"),
         ([OPENED, INVALIDATED, NARROWED], 2, "final"),
@@ -326,6 +339,17 @@ def test_a_story_that_cannot_be_is_named_though_every_hash_is_right(tmp_path, le
         [OPENED, GIVEN, DECIDED, SUSPENDED, GIVEN, NARROWED, RELEASED, INVALIDATED],
         [OPENED, CASE, VIEWED, made("access.view"), ANSWERED, VIEWED],
         [OPENED, made("block.set"), made("block.lifted"), made("subject.access")],
+        [
+            OPENED,
+            STOPPED,
+            BARRED,
+            DECIDED,
+            halted("agency", "family-benefits", "lifted"),
+            GOES_ON,
+            halted("source", "tax"),
+            halted("agreement", "another"),
+            RELEASED,
+        ],
     ],
 )
 def test_a_story_that_can_be_is_good(tmp_path, leaves):

@@ -16,9 +16,13 @@ import pytest
 from joserfc.jwk import Key
 
 from identity.replay import AHEAD, TOLERANCE, EmbeddedReplay
+from identity.replay_redis import RedisReplay
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.keyvalue import KeyValue, boot_id
+from kernel.redis_address import RedisAddress
+from kernel.redis_store import RedisStore
+from tests.redis_server import RedisServer, SharedClock
 from tests.unit.identity.parts import START, SetClock
 
 NOW = START
@@ -44,6 +48,34 @@ class Opener:
         for store in self.open_stores:
             store.close()
         self.open_stores.clear()
+
+
+class InRedis:
+    """Opens a store in a real Redis whose clock is set as well."""
+
+    def __init__(self, directory: Path) -> None:
+        self.server = RedisServer(directory, seconds=START).start()
+        self.clock = SharedClock(self.server)
+
+    def __call__(self) -> RedisReplay:
+        # Fifty threads connect at once here, on a machine that has other work.
+        store = RedisStore(RedisAddress.parse(self.server.url), SystemClock(), within=30)
+        store.begin_at_first()
+        return RedisReplay(store, self.clock)
+
+    def close(self) -> None:
+        self.server.kill()
+
+
+Stage = Opener | InRedis
+IMPLEMENTATIONS = {"embedded": Opener, "redis": InRedis}
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
+    made = IMPLEMENTATIONS[request.param](tmp_path / "short-lived")
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -76,32 +108,32 @@ def unavailable(replay: Any, **claims: Any) -> str:
     return caught.value.detail
 
 
-def test_the_first_claim_wins_and_every_other_loses(opener: Opener) -> None:
-    replay = opener()
+def test_the_first_claim_wins_and_every_other_loses(stage: Stage) -> None:
+    replay = stage()
     assert [claim(replay), claim(replay), claim(replay)] == [True, False, False]
 
 
-def test_audience_key_and_jti_together_name_what_was_used(opener: Opener) -> None:
-    replay = opener()
+def test_audience_key_and_jti_together_name_what_was_used(stage: Stage) -> None:
+    replay = stage()
     assert claim(replay, audience="a", key="bc", jti="d")
     assert claim(replay, audience="ab", key="c", jti="d")
     assert claim(replay, audience="a", key="b", jti="cd")
     assert claim(replay, audience="a", key='b","c', jti="d")
 
 
-def test_the_time_of_a_proof_does_not_make_it_new(opener: Opener) -> None:
-    replay = opener()
+def test_the_time_of_a_proof_does_not_make_it_new(stage: Stage) -> None:
+    replay = stage()
     assert claim(replay)
     assert not claim(replay, made_at=NOW + 1, until=UNTIL + 1)
 
 
-def test_any_text_can_be_claimed(opener: Opener) -> None:
-    replay = opener()
+def test_any_text_can_be_claimed(stage: Stage) -> None:
+    replay = stage()
     assert claim(replay, jti="é\0\n'; DROP TABLE seen; --" + "x" * 10_000)
 
 
-def test_fifty_threads_have_one_winner(opener: Opener) -> None:
-    replay, barrier = opener(), threading.Barrier(50)
+def test_fifty_threads_have_one_winner(stage: Stage) -> None:
+    replay, barrier = stage(), threading.Barrier(50)
 
     def run(_: Any) -> bool:
         barrier.wait()
@@ -167,8 +199,8 @@ def test_a_restart_in_the_same_boot_remembers_and_does_not_wait(opener: Opener) 
     assert claim(replay, jti="new")
 
 
-def test_the_first_start_ever_accepts_at_once(opener: Opener) -> None:
-    assert claim(opener(), made_at=NOW - 60)
+def test_the_first_start_ever_accepts_at_once(stage: Stage) -> None:
+    assert claim(stage(), made_at=NOW - 60)
 
 
 def test_a_reboot_accepts_nothing_that_may_have_been_used_before(opener: Opener) -> None:

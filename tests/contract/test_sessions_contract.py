@@ -8,6 +8,7 @@ from dataclasses import replace
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -15,10 +16,14 @@ from crypto import base64url
 from identity.model import Level, Realm, SignedIn
 from identity.sessions import AT_MOST, IDLE, PER_PERSON, Sessions
 from identity.sessions_embedded import EmbeddedSessions, SessionFile
+from identity.sessions_redis import RedisSessions
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.names import Subject
+from kernel.redis_address import RedisAddress
+from kernel.redis_store import RedisStore
+from tests.redis_server import RedisServer, SharedClock
 from tests.unit.identity.parts import START, SetClock
 
 ROOT = bytes(range(32))
@@ -36,8 +41,30 @@ OFFICER = SignedIn(Realm.OFFICER, ISSUER, "sub-of-officer", None, Level.HIGH, ST
 MINUTE = 60
 
 
+class Stage(Protocol):
+    """Opens one store again and again, as processes and reboots would."""
+
+    clock: SetClock
+
+    def __call__(self, cap: int = 1000) -> Sessions: ...
+
+    def reboot(self) -> None:
+        """Have the machine of the store start anew."""
+
+    def break_it(self) -> None:
+        """Have the store answer nothing any more."""
+
+    def bytes(self) -> bytes:
+        """Return everything that the store has written."""
+
+    def swap(self) -> None:
+        """Put the payloads of its two rows in each other's place."""
+
+    def close(self) -> None: ...
+
+
 class Embedded:
-    """Opens the embedded store again and again, as processes and reboots would."""
+    """The store of one machine, in a file."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -49,52 +76,95 @@ class Embedded:
         self.files.append(SessionFile.open(self.directory, self.clock, self.boot))
         return EmbeddedSessions(self.files[-1], ROOT, self.clock, SystemChance(), cap)
 
+    def reboot(self) -> None:
+        self.boot = "boot-2"
+
     def break_it(self) -> None:
-        """Have the store answer nothing any more."""
         for file in self.files:
             file._connection.close()
 
     def bytes(self) -> bytes:
-        """Return everything that the store has written."""
         return b"".join(path.read_bytes() for path in self.directory.iterdir())
+
+    def swap(self) -> None:
+        connection: sqlite3.Connection = self.files[0]._connection
+        rows = connection.execute("SELECT id, sealed FROM session").fetchall()
+        for (row, _), (_, sealed) in zip(rows, reversed(rows), strict=True):
+            connection.execute("UPDATE session SET sealed = ? WHERE id = ?", (sealed, row))
 
     def close(self) -> None:
         for file in self.files:
             file.close()
 
 
-IMPLEMENTATIONS: dict[str, Callable[[Path], Embedded]] = {"embedded": Embedded}
+class InRedis:
+    """The store of several hosts, in a real Redis whose clock a test sets as well."""
+
+    def __init__(self, directory: Path) -> None:
+        self.server = RedisServer(directory, seconds=START).start()
+        self.clock = SharedClock(self.server)
+        self.stores: list[RedisStore] = []
+
+    def __call__(self, cap: int = 1000) -> RedisSessions:
+        self.stores.append(RedisStore(RedisAddress.parse(self.server.url), SystemClock()))
+        return RedisSessions(self.stores[-1], ROOT, self.clock, SystemChance(), cap)
+
+    def reboot(self) -> None:
+        self.server.save()
+        self.server.restart()
+
+    def break_it(self) -> None:
+        self.server.kill()
+
+    def bytes(self) -> bytes:
+        self.server.save()
+        return (self.server.directory / "dump.rdb").read_bytes()
+
+    def swap(self) -> None:
+        with self.server.client() as client:
+            one, two = client.keys("causeway:session:s:*")
+            sealed = client.hget(one, "sealed"), client.hget(two, "sealed")
+            client.hset(one, "sealed", sealed[1])
+            client.hset(two, "sealed", sealed[0])
+
+    def close(self) -> None:
+        for store in self.stores:
+            store.close()
+        self.server.kill()
+
+
+IMPLEMENTATIONS: dict[str, Callable[[Path], Stage]] = {"embedded": Embedded, "redis": InRedis}
 
 
 @pytest.fixture(params=IMPLEMENTATIONS)
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Embedded]:
+def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
     made = IMPLEMENTATIONS[request.param](tmp_path / "sessions")
     yield made
     made.close()
 
 
-def test_a_session_is_found_as_it_began(stage: Embedded) -> None:
+def test_a_session_is_found_as_it_began(stage: Stage) -> None:
     sessions: Sessions = stage()
     found = sessions.find(Realm.RESIDENT, sessions.begin(AMINA))
     assert found is not None
     assert found.who == AMINA
 
 
-def test_an_officers_session_has_nobody_elses_number(stage: Embedded) -> None:
+def test_an_officers_session_has_nobody_elses_number(stage: Stage) -> None:
     sessions: Sessions = stage()
     found = sessions.find(Realm.OFFICER, sessions.begin(OFFICER))
     assert found is not None
     assert found.who == OFFICER
 
 
-def test_a_cookie_is_256_bits_that_never_repeat(stage: Embedded) -> None:
+def test_a_cookie_is_256_bits_that_never_repeat(stage: Stage) -> None:
     sessions = stage()
     cookies = {sessions.begin(AMINA) for _ in range(PER_PERSON)}
     assert len(cookies) == PER_PERSON
     assert {len(base64url.decode(cookie)) for cookie in cookies} == {32}
 
 
-def test_the_forms_token_is_the_sessions_own_and_stays(stage: Embedded) -> None:
+def test_the_forms_token_is_the_sessions_own_and_stays(stage: Stage) -> None:
     sessions = stage()
     one, two = sessions.begin(AMINA), sessions.begin(AMINA)
     first, again, other = (sessions.find(Realm.RESIDENT, cookie) for cookie in (one, one, two))
@@ -107,7 +177,7 @@ def test_the_forms_token_is_the_sessions_own_and_stays(stage: Embedded) -> None:
 
 @pytest.mark.parametrize(("who", "other"), [(AMINA, Realm.OFFICER), (OFFICER, Realm.RESIDENT)])
 def test_a_session_of_one_realm_is_none_of_the_other(
-    stage: Embedded, who: SignedIn, other: Realm
+    stage: Stage, who: SignedIn, other: Realm
 ) -> None:
     sessions = stage()
     cookie = sessions.begin(who)
@@ -117,14 +187,14 @@ def test_a_session_of_one_realm_is_none_of_the_other(
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "é" * 43, "A" * 43, "A" * 5000, "A" * 44, "a=b;c"])
-def test_what_was_never_given_out_is_nobody(stage: Embedded, cookie: str) -> None:
+def test_what_was_never_given_out_is_nobody(stage: Stage, cookie: str) -> None:
     sessions = stage()
     sessions.begin(AMINA)
     assert sessions.find(Realm.RESIDENT, cookie) is None
     sessions.end(Realm.RESIDENT, cookie)
 
 
-def test_a_page_within_fifteen_minutes_keeps_the_session(stage: Embedded) -> None:
+def test_a_page_within_fifteen_minutes_keeps_the_session(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     for _ in range(4):
@@ -132,14 +202,14 @@ def test_a_page_within_fifteen_minutes_keeps_the_session(stage: Embedded) -> Non
         assert sessions.find(Realm.RESIDENT, cookie) is not None
 
 
-def test_fifteen_minutes_without_a_page_end_the_session(stage: Embedded) -> None:
+def test_fifteen_minutes_without_a_page_end_the_session(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     stage.clock.seconds += IDLE
     assert sessions.find(Realm.RESIDENT, cookie) is None
 
 
-def test_eight_hours_end_the_session_in_any_case(stage: Embedded) -> None:
+def test_eight_hours_end_the_session_in_any_case(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     for _ in range(AT_MOST // (10 * MINUTE) - 1):
@@ -149,7 +219,7 @@ def test_eight_hours_end_the_session_in_any_case(stage: Embedded) -> None:
     assert sessions.find(Realm.RESIDENT, cookie) is None
 
 
-def test_a_wall_clock_that_is_set_back_keeps_nobody_signed_in(stage: Embedded) -> None:
+def test_a_wall_clock_that_is_set_back_keeps_nobody_signed_in(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     stage.clock.leapt = -3600
@@ -157,7 +227,7 @@ def test_a_wall_clock_that_is_set_back_keeps_nobody_signed_in(stage: Embedded) -
     assert sessions.find(Realm.RESIDENT, cookie) is None
 
 
-def test_what_a_leaping_clock_ended_stays_ended_when_it_leaps_back(stage: Embedded) -> None:
+def test_what_a_leaping_clock_ended_stays_ended_when_it_leaps_back(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     stage.clock.leapt = 3600
@@ -166,7 +236,7 @@ def test_what_a_leaping_clock_ended_stays_ended_when_it_leaps_back(stage: Embedd
     assert sessions.find(Realm.RESIDENT, cookie) is None
 
 
-def test_what_was_ended_never_revives(stage: Embedded) -> None:
+def test_what_was_ended_never_revives(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     sessions.end(Realm.RESIDENT, cookie)
@@ -175,7 +245,7 @@ def test_what_was_ended_never_revives(stage: Embedded) -> None:
     assert sessions.find(Realm.RESIDENT, cookie) is None
 
 
-def test_rotating_ends_the_old_and_starts_another_at_the_new_level(stage: Embedded) -> None:
+def test_rotating_ends_the_old_and_starts_another_at_the_new_level(stage: Stage) -> None:
     sessions = stage()
     old = sessions.begin(AMINA)
     new = sessions.rotate(old, replace(AMINA, level=Level.HIGH))
@@ -185,7 +255,7 @@ def test_rotating_ends_the_old_and_starts_another_at_the_new_level(stage: Embedd
     assert found.who.level is Level.HIGH
 
 
-def test_a_provider_ends_what_one_of_its_sessions_began(stage: Embedded) -> None:
+def test_a_provider_ends_what_one_of_its_sessions_began(stage: Stage) -> None:
     sessions = stage()
     ended = [sessions.begin(AMINA) for _ in range(2)]
     kept = sessions.begin(replace(AMINA, sid="sid-2"))
@@ -194,7 +264,7 @@ def test_a_provider_ends_what_one_of_its_sessions_began(stage: Embedded) -> None
     assert sessions.find(Realm.RESIDENT, kept) is not None
 
 
-def test_a_provider_ends_everything_of_one_person_and_of_nobody_else(stage: Embedded) -> None:
+def test_a_provider_ends_everything_of_one_person_and_of_nobody_else(stage: Stage) -> None:
     sessions = stage()
     ended = [sessions.begin(replace(AMINA, sid=sid)) for sid in (None, "sid-1", "sid-2")]
     others = [
@@ -217,7 +287,7 @@ def test_a_provider_ends_everything_of_one_person_and_of_nobody_else(stage: Embe
     ],
 )
 def test_ending_what_is_not_there_ends_nothing(
-    stage: Embedded, issuer: str, sub: str | None, sid: str | None
+    stage: Stage, issuer: str, sub: str | None, sid: str | None
 ) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
@@ -225,7 +295,7 @@ def test_ending_what_is_not_there_ends_nothing(
     assert sessions.find(Realm.RESIDENT, cookie) is not None
 
 
-def test_one_session_too_many_ends_the_persons_oldest(stage: Embedded) -> None:
+def test_one_session_too_many_ends_the_persons_oldest(stage: Stage) -> None:
     sessions = stage()
     other = sessions.begin(replace(AMINA, sub="somebody-else"))
     cookies = []
@@ -236,7 +306,7 @@ def test_one_session_too_many_ends_the_persons_oldest(stage: Embedded) -> None:
     assert all(sessions.find(Realm.RESIDENT, cookie) for cookie in (*cookies[1:], other))
 
 
-def test_a_full_store_takes_nobody_more_until_somebody_leaves(stage: Embedded) -> None:
+def test_a_full_store_takes_nobody_more_until_somebody_leaves(stage: Stage) -> None:
     sessions = stage(cap=3)
     cookies = [sessions.begin(replace(AMINA, sub=f"sub-{n}")) for n in range(3)]
     with pytest.raises(Refusal) as refused:
@@ -247,7 +317,7 @@ def test_a_full_store_takes_nobody_more_until_somebody_leaves(stage: Embedded) -
     assert sessions.begin(replace(AMINA, sub="one more"))
 
 
-def test_what_ran_out_makes_room(stage: Embedded) -> None:
+def test_what_ran_out_makes_room(stage: Stage) -> None:
     sessions = stage(cap=2)
     for n in range(2):
         sessions.begin(replace(AMINA, sub=f"sub-{n}"))
@@ -255,7 +325,7 @@ def test_what_ran_out_makes_room(stage: Embedded) -> None:
     assert sessions.begin(AMINA)
 
 
-def test_a_store_that_does_not_answer_lets_nobody_in(stage: Embedded) -> None:
+def test_a_store_that_does_not_answer_lets_nobody_in(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     stage.break_it()
@@ -271,7 +341,7 @@ def test_a_store_that_does_not_answer_lets_nobody_in(stage: Embedded) -> None:
         assert refused.value.reason is Reason.STATE_UNAVAILABLE
 
 
-def test_the_store_holds_nobodys_number_name_or_cookie(stage: Embedded) -> None:
+def test_the_store_holds_nobodys_number_name_or_cookie(stage: Stage) -> None:
     sessions = stage()
     cookie = sessions.begin(AMINA)
     found = sessions.find(Realm.RESIDENT, cookie)
@@ -284,14 +354,14 @@ def test_the_store_holds_nobodys_number_name_or_cookie(stage: Embedded) -> None:
     assert secret not in written
 
 
-def test_a_session_has_no_repr_that_names_anybody(stage: Embedded) -> None:
+def test_a_session_has_no_repr_that_names_anybody(stage: Stage) -> None:
     sessions = stage()
     found = sessions.find(Realm.RESIDENT, sessions.begin(AMINA))
     assert "canary" not in repr(found)
     assert AMINA.sub not in repr(found)
 
 
-def test_what_one_process_ends_another_does_not_find(stage: Embedded) -> None:
+def test_what_one_process_ends_another_does_not_find(stage: Stage) -> None:
     here, there = stage(), stage()
     cookie = here.begin(AMINA)
     assert there.find(Realm.RESIDENT, cookie) is not None
@@ -299,9 +369,9 @@ def test_what_one_process_ends_another_does_not_find(stage: Embedded) -> None:
     assert here.find(Realm.RESIDENT, cookie) is None
 
 
-def test_no_session_survives_a_reboot(stage: Embedded) -> None:
+def test_no_session_survives_a_reboot(stage: Stage) -> None:
     cookie = stage().begin(AMINA)
-    stage.boot = "boot-2"
+    stage.reboot()
     assert stage().find(Realm.RESIDENT, cookie) is None
 
 
@@ -358,7 +428,8 @@ def test_a_session_that_is_ended_while_many_look_for_it_is_gone_for_all(tmp_path
         file.close()
 
 
-def test_a_file_that_was_deleted_lets_nobody_in(stage: Embedded) -> None:
+def test_a_file_that_was_deleted_lets_nobody_in(tmp_path: Path) -> None:
+    stage = Embedded(tmp_path / "sessions")
     sessions = stage()
     cookie = sessions.begin(AMINA)
     for path in stage.directory.glob("*.db*"):
@@ -375,12 +446,9 @@ def test_a_directory_that_cannot_be_used_refuses_the_start(tmp_path: Path) -> No
     assert refused.value.reason is Reason.STATE_UNAVAILABLE
 
 
-def test_a_payload_moved_to_another_row_opens_for_nobody(stage: Embedded) -> None:
+def test_a_payload_moved_to_another_row_opens_for_nobody(stage: Stage) -> None:
     sessions = stage()
     mine, theirs = sessions.begin(AMINA), sessions.begin(replace(AMINA, sub="somebody-else"))
-    connection: sqlite3.Connection = stage.files[0]._connection
-    rows = connection.execute("SELECT id, sealed FROM session").fetchall()
-    for (row, _), (_, sealed) in zip(rows, reversed(rows), strict=True):
-        connection.execute("UPDATE session SET sealed = ? WHERE id = ?", (sealed, row))
+    stage.swap()
     assert sessions.find(Realm.RESIDENT, mine) is None
     assert sessions.find(Realm.RESIDENT, theirs) is None

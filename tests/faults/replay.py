@@ -28,8 +28,12 @@ RESTRICTING = {
     "consent.narrowed",
     "block.set",
     "client.disabled",
+    "stop.set",
 }
-CONTROL = {"policy.activated", "client.added", "client.disabled"}
+CONTROL = {
+    *("policy.activated", "client.added", "client.disabled"),
+    *("stop.set", "stop.lifted"),
+}
 
 
 class Replay:
@@ -41,7 +45,7 @@ class Replay:
             for name in (
                 *KEYS,
                 *("consent_count", "consent_use"),
-                *("exchange", "person", "client", "control", "ledger_restriction"),
+                *("exchange", "person", "client", "control", "stop", "ledger_restriction"),
             )
         }
         self.consents = ConsentReplay(self.tables)
@@ -54,6 +58,8 @@ class Replay:
             "log.opened": lambda _: None,
             "policy.activated": self._policy,
             "client.added": self._client,
+            "stop.set": self._stop,
+            "stop.lifted": self._stop,
             "exchange.decision": self._decision,
             "exchange.release": self._release,
             "exchange.refusal": self._refusal,
@@ -76,7 +82,24 @@ class Replay:
         self.tables["person"][entry.person,] = {"number": place["number"], "last": entry.index}
 
     def _policy(self, entry: Entry) -> None:
-        self.tables["control"]["policy",] = {"value": entry.leaf["policy"]}
+        control, revision = self.tables["control"], entry.leaf["policy"]
+        held = control.get(("policy",))
+        if held is not None and held["value"] != revision:
+            control["policy.before",] = held
+        control["policy",] = {"value": revision}
+
+    def _stop(self, entry: Entry) -> None:
+        leaf, sets = entry.leaf, entry.leaf["type"] == "stop.set"
+        what = (leaf["kind"], leaf["name"])
+        held = self.tables["stop"].get(what)
+        if sets is (held is not None and held["state"] == "stopped"):
+            raise Contradiction(f"entry {entry.index} stops or resumes what is so already")
+        self.tables["stop"][what] = {
+            "state": "stopped" if sets else "resumed",
+            "since": entry.at,
+            "reason": leaf.get("reason", ""),
+            "index": entry.index,
+        }
 
     def _client(self, entry: Entry) -> None:
         self.tables["client"][entry.leaf["client"],] = {
@@ -163,6 +186,7 @@ _KEYS = {
     "person": ("ref",),
     "client": ("id",),
     "control": ("name",),
+    "stop": ("kind", "name"),
     "ledger_restriction": ("index",),
 }
 _JSON = {("consent", "granted"), ("consent_event", "granted"), ("consent_request", "fields")}

@@ -18,7 +18,7 @@ from consent.model import Act, Choice, Kind, Means, Person
 from consent.store import ConsentStore
 from crypto.seal import seal
 from gateway import rooms as gateway_rooms
-from gateway.ask import Posted
+from gateway.ask import Posted, parse_ask
 from gateway.journal import Journal
 from gateway.model import Warrant
 from gateway.pipeline import Pipeline
@@ -133,6 +133,7 @@ class Desk:
         self.consents = ConsentStore(rooms.database, self.told, rooms.chance, rooms.clock)
         self.pipeline = Pipeline(
             authenticate=Known(rooms.clients),
+            ask=lambda _, posted: parse_ask(posted),
             control=rooms.control,
             consents=self.consents,
             journal=Journal(self.told, rooms.pseudonyms, rooms.sign, rooms.chance),

@@ -233,6 +233,16 @@ def test_a_text_that_cannot_be_kept_comes_back_with_what_is_wrong(home, path, te
     assert home.cases.of(person.ref) == ()
 
 
+@pytest.mark.parametrize("letter", ["x", "é", "ع", "न", "語"])
+def test_a_text_as_long_as_it_may_be_is_kept_in_any_script(home, letter):
+    person = home.person()
+    home.act(Kind.GIVE, person)
+    answer = home.visitor(person).post("/activity/1/report", text=letter * MAX_TEXT)
+    assert answer.status_code == 303
+    [case] = home.cases.of(person.ref)
+    assert letter * MAX_TEXT in home.visitor(person).get(f"/cases/{case.id}").text
+
+
 def test_too_many_open_cases_are_said_in_plain_words(home):
     person = home.person()
     home.refusal("ex_many", person, "internal")

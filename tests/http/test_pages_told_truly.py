@@ -62,6 +62,22 @@ def test_a_no_beside_a_consent_that_stands_is_told_as_a_no(home: House) -> None:
     assert "may now ask" not in page
 
 
+@pytest.mark.parametrize(("language", "kept"), [("en", "en"), ("fr", None)])
+def test_a_no_is_kept_with_the_text_that_was_seen_and_with_no_other(
+    home: House, language: str, kept: str | None
+) -> None:
+    """The language was changed in another window, between the question and the answer."""
+    person = home.person()
+    request, visitor = asked(home, person), home.visitor(person)
+    path = f"/requests/{request}"
+    members = {**dict(MEMBER.findall(visitor.get(path).text)), "answer": "no"}
+    visitor.language = language
+    visitor.client.post(path, base_url=URL, data=members, headers=visitor._headers())
+    record = home.rooms.consents.current(person.ref, AGREEMENT)
+    assert record is not None
+    assert (record.state, record.language) == (State.REFUSED, kept)
+
+
 @pytest.mark.parametrize("later", [Kind.WITHDRAW, Kind.SUSPEND])
 def test_a_yes_that_was_taken_back_is_not_told_as_if_it_stood(home: House, later: Kind) -> None:
     person = home.person()

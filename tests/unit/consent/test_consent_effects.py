@@ -1,5 +1,7 @@
 """The effect of a release: blocks and consent are checked once more, and the use is counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from consent.effects import used
@@ -7,6 +9,7 @@ from consent.model import State
 from consent.rows import block_key, record_writes
 from kernel.effect import Key
 from kernel.errors import Exact, Reason, Refusal
+from kernel.names import SubjectRef
 from tests.unit.consent import parts
 
 UNTIL = parts.START + 30 * parts.DAY
@@ -29,9 +32,8 @@ def refused(tables, release, at=parts.START):
     return refusal.value.exact
 
 
-def block(tables, kinds):
-    key = block_key(parts.REF)
-    tables.rows[key] = {"subject_ref": parts.REF, "kinds": kinds, "since": parts.START}
+def block(tables, kinds, ref=parts.REF):
+    tables.rows[block_key(ref)] = {"subject_ref": ref, "kinds": kinds, "since": parts.START}
 
 
 def test_a_release_counts_its_use_and_keeps_it_with_its_place():
@@ -132,6 +134,19 @@ def test_a_block_of_any_kind_stands_before_consent(kinds):
     tables = holding(state=State.WITHDRAWN)
     block(tables, kinds)
     assert refused(tables, parts.release()) is Exact.SUBJECT_BLOCKED
+
+
+@pytest.mark.parametrize("consent", [parts.release().consent, None], ids=["consent", "law"])
+def test_a_block_of_somebody_whom_the_answer_names_refuses_it_and_does_not_say_whose(consent):
+    tables, other = holding(), SubjectRef("0" * 32)
+    release = replace(parts.release(), consent=consent, others=(other,))
+    block(tables, "protected", other)
+    assert refused(tables, release) is None
+    block(tables, "court")
+    assert refused(tables, release) is Exact.SUBJECT_BLOCKED
+    block(tables, "")
+    block(tables, "", other)
+    tables.commit(used(release))
 
 
 def test_once_the_last_block_is_lifted_nothing_stands_before_consent():

@@ -8,6 +8,7 @@ import pytest
 from gateway.metrics import Metrics
 from gateway.model import Answer, Receipt
 from gateway.routes import ROUTES
+from gateway.stops import NONE
 from gateway.views import AgencyViews
 from gateway.web import application
 from identity.model import Scope
@@ -49,6 +50,7 @@ class Site:
         return SimpleNamespace(
             agreements={one.id: one for one in self.agreements},
             services={parts.SERVICE.id: parts.SERVICE},
+            stops=NONE,
         )
 
     def handle(self, credentials, posted):

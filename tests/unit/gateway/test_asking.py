@@ -10,6 +10,7 @@ from consent.model import Kind, RequestState
 from gateway.asking import parse_consent_ask, resolve
 from gateway.asking_views import LENGTH, AskingViews
 from gateway.model import Agency
+from gateway.stops import NONE, Stops
 from gateway.terms import terms_of
 from identity.model import Scope
 from identity.pseudonyms import Pseudonyms
@@ -43,6 +44,7 @@ def catalogue(**changes):
             )
         },
         subject=parts.named,
+        stops=NONE,
     )
 
 
@@ -101,6 +103,15 @@ def test_a_request_is_held_against_the_catalogue_in_force(changes, body, reason)
     told = {name: value for name, value in {**ASKED, **body}.items() if value is not None}
     ask = parse_consent_ask(parts.posted(told))
     assert refused(resolve, catalogue(**changes), "family-benefits", ask, parts.NOW)[0] == reason
+
+
+@pytest.mark.parametrize("what", [("agreement", "family-allowance"), ("agency", "family-benefits")])
+def test_nobody_is_asked_to_agree_to_what_is_stopped(what):
+    stopped = catalogue()
+    stopped.stops = Stops.of([(*what, parts.NOW, "Wrong names came.", 7)])
+    ask = parse_consent_ask(parts.posted(ASKED))
+    told = refused(resolve, stopped, "family-benefits", ask, parts.NOW)
+    assert told[0] is Reason.AGREEMENT_NOT_IN_FORCE
 
 
 def test_who_asks_in_a_case_and_with_nothing_wrong_is_let_through():

@@ -1,13 +1,18 @@
 """Control: what is in force is what the ledger's tables name, under exactly one epoch."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from consent.model import Finding, FindingState, Found
-from gateway.control import Control, InForce, activate
+from gateway.control import Activated, Control, InForce, activate
 from gateway.pdp import DecisionPoint
+from gateway.policy.finding import Finding as Fault
+from gateway.policy.finding import PolicyError
+from gateway.stops import NONE, Halts, resume, stop
 from kernel.entry import EntryType
 from kernel.errors import Outdated, Reason, Refusal
 from tests.contract import ledger_stage as stage
@@ -106,6 +111,92 @@ def test_stored_policies_that_are_not_what_the_ledger_names_are_refused(log, cou
         counted.control.now()
     assert refusal.value.reason is Reason.POLICY_UNAVAILABLE
     assert counted.prepared == []
+
+
+def test_stored_policies_that_cannot_be_made_ready_are_refused(log, counted):
+    activate(log.ledger, FIRST)
+
+    def fails(bundle):
+        raise PolicyError([Fault("exchange/decision.rego", 1, "the rules do not compile")])
+
+    control = Control(log.database, fails)
+    with pytest.raises(Refusal) as refusal:
+        control.now()
+    assert refusal.value.reason is Reason.POLICY_UNAVAILABLE
+    assert counted.control.now().revision == FIRST.revision
+
+
+def test_who_comes_while_policies_are_made_ready_waits_for_them_and_not_for_ever(log, counted):
+    activate(log.ledger, FIRST)
+    begun, done = threading.Event(), threading.Event()
+
+    def slowly(bundle):
+        begun.set()
+        assert done.wait(10)
+        return counted.prepare(bundle)
+
+    patient, hurried = Control(log.database, slowly), Control(log.database, slowly, 0.05)
+    hurried._lock = patient._lock  # both wait for the same preparation
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(patient.at, counted.epoch)
+        assert begun.wait(10)
+        second = pool.submit(patient.at, counted.epoch)
+        with pytest.raises(Refusal) as refusal:
+            hurried.at(counted.epoch)
+        done.set()
+        assert first.result(10) is second.result(10)
+    assert refusal.value.reason is Reason.POLICY_UNAVAILABLE
+    assert counted.prepared == [FIRST.revision]
+
+
+def test_the_revision_before_is_known_and_can_be_read_again(log, counted):
+    activate(log.ledger, FIRST)
+    activate(log.ledger, FIRST)
+    assert counted.control.activated() == Activated(counted.epoch, FIRST.revision, None)
+    activate(log.ledger, SECOND, counted.epoch)
+    assert counted.control.activated().before == FIRST.revision
+    assert counted.control.stored(FIRST.revision) == FIRST
+    with pytest.raises(Refusal) as refusal:
+        counted.control.stored("f" * 64)
+    assert "no policies of that revision" in refusal.value.detail
+
+
+def test_an_activation_under_a_passed_epoch_changes_nothing(log, counted):
+    activate(log.ledger, FIRST)
+    with pytest.raises(Outdated):
+        activate(log.ledger, SECOND, counted.epoch - 1)
+    assert counted.control.active() == FIRST.revision
+
+
+def test_a_stop_is_in_force_with_the_next_epoch_and_prepares_nothing_again(log, counted):
+    activate(log.ledger, FIRST)
+    first = counted.control.now()
+    assert first.stops == NONE
+    stop(log.ledger, Halts.SOURCE, "tax", "Wrong names came.")
+    stopped = counted.control.at(counted.epoch)
+    assert [*stopped.stops.held] == [("source", "tax")]
+    assert (stopped.revision, stopped.point) == (first.revision, first.point)
+    resume(log.ledger, Halts.SOURCE, "tax", None)
+    assert counted.control.at(counted.epoch).stops == NONE
+    assert counted.prepared == [FIRST.revision]
+
+
+def test_what_is_stopped_is_read_once_for_an_epoch_and_never_older_than_it(log, counted):
+    stop(log.ledger, Halts.AGENCY, "tax", "A key was stolen.")
+    known = counted.control.stops(counted.epoch)
+    assert known.agency("tax").reason == "A key was stolen."
+    assert counted.control.stops(counted.epoch) is known
+    assert counted.control.stops(counted.epoch - 1) == known, "what came since counts"
+    resume(log.ledger, Halts.AGENCY, "tax", "The key was changed.")
+    assert counted.control.stops(counted.epoch) == NONE
+
+
+def test_stops_that_cannot_be_read_let_nobody_in(log, counted):
+    with log.database.sequence(stage.Deadline.within(5, log.clock)) as writer:
+        writer.execute("DROP TABLE stop")
+    with pytest.raises(Refusal) as refusal:
+        counted.control.stops(1)
+    assert refusal.value.reason is Reason.LEDGER_UNAVAILABLE
 
 
 def test_an_activation_writes_the_same_whatever_was_there():

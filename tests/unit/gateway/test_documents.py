@@ -5,8 +5,13 @@ from dataclasses import replace
 from gateway.directory import agreement_document, service_document
 from gateway.model import Agreed, Transform, TransformKind
 from gateway.receipts import Place, base64url, located, receipt_claims
+from gateway.stops import NONE, Stops
 from gateway.terms import terms_of
 from tests.unit.gateway import parts
+
+
+def described(agreement, stops=NONE):
+    return agreement_document(agreement, {parts.SERVICE.id: parts.SERVICE}, stops)
 
 
 def test_a_receipt_says_what_was_released_to_whom_and_why():
@@ -59,7 +64,7 @@ def test_a_service_is_described_without_where_its_source_is():
 
 
 def test_an_agreement_is_described_with_its_basis_and_its_fields():
-    document = agreement_document(parts.BY_LAW)
+    document = described(parts.BY_LAW)
     assert (document["basis"], document["authority"]) == ("statutory", "maintenance-act")
     assert document["services"] == {
         "population/residents": [
@@ -78,11 +83,26 @@ def test_a_receipt_names_the_fields_of_which_only_an_answer_left():
     assert claims["fields"] == [parts.BORN, parts.FAMILY]
 
 
+def test_an_agreement_is_described_with_what_is_stopped_of_it():
+    told = {"since": "2026-11-18T11:06:40.000000Z", "reason": "Wrong names came."}
+    row = (parts.NOW, "Wrong names came.", 7)
+    nothing = described(parts.AGREEMENT)
+    assert (nothing["stopped"], nothing["services_stopped"]) == (None, {})
+    for name in (("agreement", "family-allowance"), ("agency", "family-benefits")):
+        document = described(parts.AGREEMENT, Stops.of([(*name, *row)]))
+        assert (document["stopped"], document["services_stopped"]) == (told, {})
+    document = described(parts.AGREEMENT, Stops.of([("source", "population", *row)]))
+    assert document["stopped"] is None
+    assert document["services_stopped"] == {"population/residents": told}
+    others = [("agreement", "child-maintenance"), ("agency", "population"), ("source", "tax")]
+    assert described(parts.AGREEMENT, Stops.of([(*one, *row) for one in others])) == nothing
+
+
 def test_an_agreement_is_described_with_its_questions():
     band = Transform(TransformKind.BAND, {"edges": [1, 6]})
     agreed = Agreed(optional=True, transform=band, question={"en": "How old?"})
     agreement = replace(parts.AGREEMENT, services={parts.SERVICE.id: {parts.BORN: agreed}})
-    assert agreement_document(agreement)["services"] == {
+    assert described(agreement)["services"] == {
         "population/residents": [
             {
                 "field": parts.BORN,
@@ -95,12 +115,12 @@ def test_an_agreement_is_described_with_its_questions():
 
 
 def test_an_agreement_is_described_with_what_a_person_is_told_and_how_often_they_are_asked():
-    document = agreement_document(parts.AGREEMENT)
+    document = described(parts.AGREEMENT)
     assert document["if_refused"] == {"en": "We ask you for papers."}
     assert document["instead"] == {"en": "You can bring papers."}
     assert (document["retention_days"], document["evidence_level"]) == (30, "substantial")
     assert document["asking"] == {"open_days": 14, "again_after_days": 30, "per_day": 100}
-    assert agreement_document(parts.BY_LAW)["asking"] is None
+    assert described(parts.BY_LAW)["asking"] is None
 
 
 def test_an_agreement_offers_all_of_its_facts_within_its_ceilings():

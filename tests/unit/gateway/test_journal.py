@@ -144,21 +144,6 @@ def test_a_release_concerns_the_others_too_and_names_the_kinds_of_answers(journa
         assert entry.disclosures["response"]["answers"] == {parts.GIVEN: "year"}
 
 
-def test_a_block_of_somebody_whom_the_answer_names_stops_it_and_does_not_say_whose(journal, ledger):
-    docket = by_law(parts.docket())
-    warrant = decided(journal, docket)
-    child = Subject("resident-number", parts.CHILD)
-    ledger.rows[block_key(journal.person(child).ref)] = {"kinds": "protected"}
-    with pytest.raises(Refusal) as refusal:
-        journal.release(docket, warrant, parts.SEALED, (child,))
-    assert refusal.value.reason is Reason.SUBJECT_NOT_RELEASED
-    assert ledger.told() == [
-        ("exchange.decision", None),
-        ("exchange.refusal", "subject.not_released"),
-    ]
-    assert ledger.entries[1].disclosures["response"]["exact"] is None
-
-
 def test_a_release_that_its_effect_refuses_is_a_refusal_in_the_same_place(journal, ledger):
     docket = by_law(parts.docket())
     warrant = decided(journal, docket)

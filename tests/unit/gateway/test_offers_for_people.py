@@ -1,18 +1,19 @@
 """What the catalogue says to people: in their language, with a notice of exactly that."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import pytest
 
 from adapters.registry import check
-from consent.offer import Directory, Level, Words
+from consent.offer import Directory, Halt, Level, Pause, Words
 from gateway.demo.country import ROOT
 from gateway.model import Basis
 from gateway.offers import Offers
 from gateway.policy.bundle import Bundle
 from gateway.policy.catalogue import Catalogue
+from gateway.stops import NONE, Stops
 from kernel.clock import SECOND, Micros
 from kernel.errors import Outdated
 from kernel.names import AgencyId, AgreementId, Pointer, Revision, ServiceId
@@ -30,6 +31,7 @@ class InForce:
 
     catalogue: Catalogue
     revision: Revision = FIRST
+    stops: Stops = NONE
 
     @property
     def agreements(self):
@@ -184,3 +186,34 @@ def test_a_move_of_the_epoch_is_looked_past_once(control: Control, offers: Direc
 
 def test_an_offer_is_made_once_for_a_revision_and_a_language(offers: Directory):
     assert offers.offer(ALLOWANCE, "en") is offers.offer(ALLOWANCE, "en")
+
+
+def halted(*what: tuple[str, str]) -> Stops:
+    rows = [(*one, 7_000_000 + place, "Wrong names came.", place) for place, one in enumerate(what)]
+    return Stops.of(rows)
+
+
+def test_a_stop_rests_an_agreement_or_one_office_of_it(control: Control, offers: Directory):
+    before = offers.offer(ALLOWANCE, "en")
+    assert (before.pauses, before.paused, offers.halts()) == ((), False, ())
+    for name in (("agreement", ALLOWANCE), ("agency", BENEFITS)):
+        control.held = replace(control.held, stops=halted(name, ("source", "tax")))
+        told = offers.offer(ALLOWANCE, "en")
+        assert told.pauses == (Pause(Micros(7_000_000), None),)
+        assert told.paused
+        assert told.in_force, "nobody's consent is lost"
+        assert told.notice == before.notice
+    control.held = replace(control.held, stops=halted(("source", "tax"), ("agreement", "other")))
+    told = offers.offer(ALLOWANCE, "fr")
+    assert told.pauses == (Pause(Micros(7_000_000), offers.agency_name(AgencyId("tax"), "fr")),)
+    assert not told.paused
+    control.held = replace(control.held, stops=NONE)
+    assert offers.offer(ALLOWANCE, "en") == before
+
+
+def test_officers_are_told_what_is_stopped_the_newest_first(control: Control, offers: Directory):
+    control.held = replace(control.held, stops=halted(("source", "tax"), ("agency", "education")))
+    assert offers.halts() == (
+        Halt("agency", "education", Micros(7_000_001), "Wrong names came."),
+        Halt("source", "tax", Micros(7_000_000), "Wrong names came."),
+    )

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gateway.ask import parse_ask
 from gateway.model import Agreed
 from gateway.pipeline import Pipeline
+from gateway.stops import NONE, Stops
 from identity.model import Scope
 from kernel.errors import Exact, Outdated, Reason, Refusal, about_the_person
 from tests.unit.gateway import parts
@@ -34,9 +36,12 @@ class House:
     """By step, what happens each time that it is come to; None lets it pass."""
     record: object = field(default_factory=lambda: parts.RECORD)
     agreement: object = parts.BY_LAW
+    service: object = parts.SERVICE
     permits: list = field(default_factory=lambda: [parts.permit(consent=None)])
     ledger: parts.Ledger = field(default_factory=parts.Ledger)
     reported: list[tuple[str, str]] = field(default_factory=list)
+    stops: Stops = NONE
+    revision: str = parts.POLICY
 
     def at(self, step):
         self.steps.append(step)
@@ -44,16 +49,12 @@ class House:
             raise error
 
     @property
-    def revision(self):
-        return parts.POLICY
-
-    @property
     def agreements(self):
         return {parts.AGREEMENT.id: self.agreement}
 
     @property
     def services(self):
-        return {parts.SERVICE.id: parts.SERVICE}
+        return {parts.SERVICE.id: self.service}
 
     def subject(self, subject):
         if subject == parts.AMINA:
@@ -126,6 +127,7 @@ def house():
 def run(house, posted=None):
     pipeline = Pipeline(
         authenticate=Door(house),
+        ask=lambda _, posted: parse_ask(posted),
         control=Control(house),
         consents=house,
         journal=parts.journal(house),
@@ -345,6 +347,7 @@ def test_a_source_that_names_a_child_in_no_proper_way_is_not_believed(house, num
     [
         {"permits": [parts.permit(parts.FAMILY, consent=None)]},
         {"agreement": replace(parts.BY_LAW, revision="f" * 64)},
+        {"service": replace(parts.SERVICE, source="another")},
     ],
 )
 def test_what_was_permitted_otherwise_does_not_leave_under_other_rules(house, changes):
@@ -355,6 +358,37 @@ def test_what_was_permitted_otherwise_does_not_leave_under_other_rules(house, ch
         ("exchange.decision", None),
         ("exchange.refusal", "policy.denied"),
     ]
+
+
+def test_the_release_tells_of_the_one_decision_that_it_stands_on(house):
+    change_rules_while_fetching(house, revision="e" * 64)
+    run(house)
+    decision, release = house.ledger.entries
+    assert decision.header["policy"] == release.header["policy"] == parts.POLICY
+    assert decision.disclosures["input"] == release.disclosures["input"]
+
+
+HALTED = [
+    (("agreement", "child-maintenance"), Reason.AGREEMENT_NOT_IN_FORCE),
+    (("agency", "family-benefits"), Reason.AGREEMENT_NOT_IN_FORCE),
+    (("source", "population"), Reason.SOURCE_UNAVAILABLE),
+]
+
+
+@pytest.mark.parametrize(("what", "reason"), HALTED)
+def test_what_is_stopped_is_refused_before_anything_is_looked_up(house, what, reason):
+    house.stops = Stops.of([(*what, parts.NOW, "Wrong names came.", 7)])
+    assert refused(house).reason is reason
+    assert {"consent", "decide", "fetch"} & {*house.steps} == set()
+    assert house.ledger.told() == [("exchange.refusal", reason.value)]
+
+
+@pytest.mark.parametrize(("what", "reason"), HALTED)
+def test_a_stop_meets_also_what_was_decided_before_it(house, what, reason):
+    stops = Stops.of([(*what, parts.NOW, "Wrong names came.", 7)])
+    change_rules_while_fetching(house, stops=stops)
+    assert refused(house).reason is reason
+    assert house.ledger.told() == [("exchange.decision", None), ("exchange.refusal", reason.value)]
 
 
 def test_what_is_no_longer_permitted_does_not_leave(house):

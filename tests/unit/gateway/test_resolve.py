@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from gateway.resolve import agreement_for, service_for
+from gateway.resolve import agreement_for, running, service_for
+from gateway.stops import NONE, Stops
 from kernel.errors import Reason, Refusal
 from tests.unit.gateway import parts
 
@@ -15,6 +16,7 @@ class Registered:
 
     agreements: dict = field(default_factory=lambda: {parts.AGREEMENT.id: parts.AGREEMENT})
     services: dict = field(default_factory=lambda: {parts.SERVICE.id: parts.SERVICE})
+    stops: Stops = NONE
 
 
 def registered(**changes):
@@ -77,6 +79,28 @@ def test_not_in_force_comes_before_what_the_request_lacks():
     ended = registered(valid_until=parts.NOW, case_required=True)
     nothing = replace(parts.ASK, case=None)
     assert why_no_agreement(ended, nothing) is Reason.AGREEMENT_NOT_IN_FORCE
+
+
+def stopped(*what):
+    return Registered(stops=Stops.of([(*one, parts.NOW, "Wrong names came.", 7) for one in what]))
+
+
+@pytest.mark.parametrize("what", [("agreement", "family-allowance"), ("agency", "family-benefits")])
+def test_a_stopped_agreement_is_not_in_force_and_a_stranger_learns_nothing_of_it(what):
+    assert why_no_agreement(stopped(what)) is Reason.AGREEMENT_NOT_IN_FORCE
+    assert why_no_agreement(stopped(what), agency="tax") is Reason.AGREEMENT_UNKNOWN
+
+
+def test_what_is_stopped_elsewhere_stops_nothing_here():
+    others = stopped(("agreement", "letters"), ("agency", "population"), ("source", "tax"))
+    assert agreement_for(others, "family-benefits", parts.ASK, parts.NOW) is parts.AGREEMENT
+    running(others, parts.SERVICE)
+
+
+def test_a_service_whose_source_is_stopped_is_not_available():
+    with pytest.raises(Refusal) as refusal:
+        running(stopped(("source", "population")), parts.SERVICE)
+    assert refusal.value.reason is Reason.SOURCE_UNAVAILABLE
 
 
 def test_the_agreed_service_with_its_agreed_fields_is_found():

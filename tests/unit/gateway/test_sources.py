@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.model import SourceAddress
+from gateway.gates import Gates
 from gateway.sources import Sources
 from kernel.errors import Reason, Refusal
 from tests.unit.gateway import parts
@@ -29,7 +30,8 @@ def folder(tmp_path):
 @pytest.fixture
 def sources(folder):
     address = SourceAddress("population", folder.as_uri(), timeout=2.0)
-    return Sources({"population": address}, parts.Set())
+    clock = parts.Set()
+    return Sources({"population": address}, clock, Gates({"population"}, 8, clock))
 
 
 def ask(sources, service=SERVICE):

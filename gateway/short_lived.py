@@ -1,0 +1,62 @@
+"""Short-lived state: what was used, who is signed in, how much was asked; on this machine or in
+Redis."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway.rates import Rates
+from gateway.rates_embedded import EmbeddedRates
+from gateway.rates_redis import RedisRates
+from gateway.rooms import Rooms
+from identity.replay import EmbeddedReplay, Replay
+from identity.replay_redis import RedisReplay
+from identity.sessions import Sessions
+from identity.sessions_embedded import EmbeddedSessions, SessionFile
+from identity.sessions_redis import RedisSessions
+from kernel.errors import Refusal
+from kernel.keyvalue import KeyValue, boot_id
+from kernel.redis_address import RedisAddress
+from kernel.redis_store import RedisStore
+
+
+@dataclass(frozen=True, slots=True)
+class ShortLived:
+    """The three ports of short-lived state, and what keeps them from serving."""
+
+    replay: Replay
+    sessions: Sessions
+    rates: Rates
+    fault: Callable[[], str | None]
+
+
+def short_lived(rooms: Rooms) -> ShortLived:
+    """Return the stores that the settings name; those of this machine need no server."""
+    redis = rooms.settings.redis
+    return _on_this_machine(rooms) if redis is None else _in_redis(rooms, redis)
+
+
+def _on_this_machine(rooms: Rooms) -> ShortLived:
+    state, clock, boot = rooms.settings.state_dir, rooms.clock, boot_id()
+    used = KeyValue.open(state / "short-lived", clock, boot, rooms.keys.first_use)
+    file = SessionFile.open(state / "sessions", clock, boot)
+    return ShortLived(
+        EmbeddedReplay(used),
+        EmbeddedSessions(file, rooms.keys.pseudonym.value, clock, rooms.chance),
+        EmbeddedRates(state / "rates", boot, clock),
+        lambda: None,
+    )
+
+
+def _in_redis(rooms: Rooms, address: RedisAddress) -> ShortLived:
+    store = RedisStore(address, rooms.clock)
+    # A Redis that is not there yet keeps nobody from starting: it is born when it answers.
+    if store.fault() is None and rooms.keys.first_use():
+        with suppress(Refusal):
+            store.begin_at_first()
+    return ShortLived(
+        RedisReplay(store, rooms.clock),
+        RedisSessions(store, rooms.keys.pseudonym.value, rooms.clock, rooms.chance),
+        RedisRates(store),
+        store.fault,
+    )
