@@ -1,7 +1,7 @@
 """Admission: an agency's clients as they stand now; those of a stopped agency as if disabled."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.stops import Stops
 from identity.authenticate import Register
@@ -21,7 +21,7 @@ class Admission:
         """Return the client, not active where its agency is stopped, and the control epoch."""
         client, epoch = self.clients.find(client_id)
         if client is not None and self.stops(epoch).agency(client.agency):
-            client = replace(client, active=False)
+            client = Client(client.id, client.agency, client.scopes, client.jwks, active=False)
         return client, epoch
 
     def client(self, client_id: ClientId) -> Client | None:

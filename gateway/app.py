@@ -4,7 +4,7 @@ import atexit
 import gc
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -110,7 +110,11 @@ def compose(rooms: Rooms, aside: Aside = nullcontext) -> Flask:
     metrics.show_sources(gates)
     agency = AgencyViews(pipeline, authenticate, rooms.control, released, log)
     public = PublicViews(
-        rooms.keys.receipt_jwks, log, metrics, lambda: unready(rooms, kept), lambda: unasked(gates)
+        rooms.keys.receipt_jwks,
+        log,
+        metrics,
+        lambda: unready(rooms, kept.fault),
+        lambda: unasked(gates),
     )
     signin = sign_in(rooms, kept, lambda value: named(rooms, value))
     offers = Offers(rooms.control, rooms.clock)
@@ -192,8 +196,8 @@ def unasked(gates: Gates) -> dict[str, str]:
     }
 
 
-def unready(rooms: Rooms, kept: ShortLived) -> list[str]:
-    """Name what keeps the gateway from serving."""
+def unready(rooms: Rooms, state: Callable[[], str | None]) -> list[str]:
+    """Name what keeps the gateway from serving; `state` does for the short-lived state."""
     missing = []
     if rooms.ledger.fault is not None:
         missing.append(f"ledger: {rooms.ledger.fault}")
@@ -205,8 +209,8 @@ def unready(rooms: Rooms, kept: ShortLived) -> list[str]:
         missing.append("database: it cannot be read")
     if not rooms.engine.healthy():
         missing.append("policies: the engine does not answer")
-    if (fault := kept.fault()) is not None:
-        missing.append(f"state: {fault}")
+    if (lost := state()) is not None:
+        missing.append(f"state: {lost}")
     return missing
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consent.model import Finding, FindingState, Found
 from gateway.model import Agency, Agreement, Basis, Docket, Permit, Service
@@ -158,7 +158,7 @@ class Control:
         else:
             in_force = self._ready(activated.revision)
         if (stops := self.stops(epoch)) != in_force.stops:
-            in_force = replace(in_force, stops=stops)
+            in_force = InForce(in_force.revision, in_force.catalogue, in_force.point, stops)
         self._held = (epoch, in_force)
         return in_force
 

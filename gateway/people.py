@@ -92,7 +92,7 @@ def _holders(rooms: Rooms, offers: Offers) -> Sequence[object]:
     return (
         Start(),
         Home(shelf, people_log(rooms)),
-        Requests(store, offers, deciding),
+        Requests(store, offers, deciding, rooms.pseudonyms.open_text),
         Consents(shelf),
         Stopping(shelf),
         Renewing(shelf, deciding),

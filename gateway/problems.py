@@ -182,7 +182,10 @@ EXPLANATIONS = {
         "Try again later; nothing was released.",
     ),
     Reason.SOURCE_UNAVAILABLE: Explanation(
-        503, "The source is not available", "The agency's system did not answer.", "Try later."
+        503,
+        "The source is not available",
+        "The agency's system did not answer, or the gateway stopped it in an emergency.",
+        "Try later; /v1/agreements says what is stopped.",
     ),
     Reason.SOURCE_BAD_ANSWER: Explanation(
         502,
@@ -195,11 +198,12 @@ EXPLANATIONS = {
     ),
     Reason.QUOTA_EXCEEDED: Explanation(
         429,
-        "People are asked too often",
-        "An agreement has a ceiling on requests for consent: so many a day, and nobody again "
+        "Too much was asked",
+        "A client, and an agency under one agreement, may ask so often in so many seconds; an "
+        "agreement also has a ceiling on requests for consent: so many a day, and nobody again "
         "within some days of the last request.",
-        "Wait at least the seconds of `Retry-After`; what the person decided shows in the next "
-        "exchange.",
+        "Wait at least the seconds of `Retry-After`; `RateLimit` says which of the quotas is used "
+        "up, and what a person decided shows in the next exchange.",
     ),
     Reason.SIGNIN_FAILED: Explanation(
         400,

@@ -19,12 +19,18 @@ from kernel.keyvalue import KeyValue, boot_id
 from kernel.redis_address import RedisAddress
 from kernel.redis_store import RedisStore
 
+MOST_ATTEMPTS = 200_000
+"""Sign-ins in ten minutes, at one host; anybody can begin one."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShortLived:
-    """The three ports of short-lived state, and what keeps them from serving."""
+    """The ports of short-lived state, and what keeps them from serving."""
 
     replay: Replay
+    """What agencies used."""
+    attempts: Replay
+    """What sign-ins used: of its own, so that a flood of them never stands in an agency's way."""
     sessions: Sessions
     rates: Rates
     fault: Callable[[], str | None]
@@ -39,9 +45,14 @@ def short_lived(rooms: Rooms) -> ShortLived:
 def _on_this_machine(rooms: Rooms) -> ShortLived:
     state, clock, boot = rooms.settings.state_dir, rooms.clock, boot_id()
     used = KeyValue.open(state / "short-lived", clock, boot, rooms.keys.first_use)
+    # The directory of keys answers once: what nobody used before, nobody signed in with either.
+    attempts = KeyValue.open(
+        state / "sign-ins", clock, boot, lambda: used.birth == 0, MOST_ATTEMPTS
+    )
     file = SessionFile.open(state / "sessions", clock, boot)
     return ShortLived(
         EmbeddedReplay(used),
+        EmbeddedReplay(attempts),
         EmbeddedSessions(file, rooms.keys.pseudonym.value, clock, rooms.chance),
         EmbeddedRates(state / "rates", boot, clock),
         lambda: None,
@@ -54,8 +65,10 @@ def _in_redis(rooms: Rooms, address: RedisAddress) -> ShortLived:
     if store.fault() is None and rooms.keys.first_use():
         with suppress(Refusal):
             store.begin_at_first()
+    replay = RedisReplay(store, rooms.clock)
     return ShortLived(
-        RedisReplay(store, rooms.clock),
+        replay,
+        replay,
         RedisSessions(store, rooms.keys.pseudonym.value, rooms.clock, rooms.chance),
         RedisRates(store),
         store.fault,

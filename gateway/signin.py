@@ -29,7 +29,7 @@ class SignIn:
 def sign_in(rooms: Rooms, kept: ShortLived, subject: Callable[[str], Subject]) -> SignIn:
     """Return the sign-in over opened rooms; `subject` returns the person of an identifier in the
     deployment's scheme, or raises `Refusal`."""
-    replay, sessions = kept.replay, kept.sessions
+    replay, sessions = kept.attempts, kept.sessions
     doors = {
         Realm(realm): _door(rooms, replay, sessions, relying(rooms, Realm(realm), subject))
         for realm in rooms.settings.signin.issuers

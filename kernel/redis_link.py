@@ -107,7 +107,7 @@ class _Connection(redis.Connection):
     def __init__(
         self, host: Host, login: Login, deadline: Deadline, tls: ssl.SSLContext | None
     ) -> None:
-        super().__init__(
+        super().__init__(  # type: ignore[no-untyped-call] # redis-py is typed in part
             host=host[0],
             port=host[1],
             username=login.username,

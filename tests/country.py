@@ -24,6 +24,8 @@ RESIDENTS = "population/residents"
 INCOME = "tax/income"
 ENROLMENT = "education/enrolment"
 PORTS = 15_000, 32_000
+PEOPLE = 1_000
+"""Residents of a country that tests share; the demo's own has fewer."""
 
 
 def free_port() -> int:
@@ -73,7 +75,9 @@ class RunningCountry:
 
     def resident(self) -> Resident:
         """Return somebody whom no other test knows, without any consent."""
-        return self.country.sources.people[next(self.taken)]
+        people, place = self.country.sources.people, next(self.taken)
+        assert place < len(people), f"all {len(people)} residents are taken: give `running` more"
+        return people[place]
 
     def consenting(self, *options: str) -> Resident:
         """Return somebody whom no other test knows, with a consent given just now."""
@@ -151,11 +155,13 @@ def exported_leaves(directory: Path) -> list[dict]:
 
 
 @contextmanager
-def running(state: Path, **settings: str) -> Iterator[RunningCountry]:
+def running(
+    state: Path, residents: int = PEOPLE, /, **settings: str
+) -> Iterator[RunningCountry]:
     """Run a country of its own under a directory and further settings, and stop it by its process
     ids."""
     place = Place(prepare(state), free_port())
-    country = found(place)
+    country = found(place, residents)
     country = replace(country, settings={**country.settings, **settings})
     processes = Processes(place.state / "logs", lambda name: None)
     try:

@@ -115,6 +115,16 @@ class RedisServer:
             self.process.wait(30)
             self.process = None
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let it hang: it is there, and does nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
     def restart(self) -> None:
         """Kill it, and start it again on what its file holds."""
         self.kill()

@@ -16,6 +16,7 @@ from consent.pages.errors import words_for
 from consent.pages.form import TOKEN, Form, Taken, malformed, parse_form, parse_query
 from consent.pages.language import LANGUAGES, Language, chosen
 from consent.pages.ports import OFFICER, RESIDENT, FindReader, Reader
+from consent.pages.way_back import way_back
 from kernel.clock import Clock, Micros
 from kernel.errors import Reason, Refusal
 
@@ -154,10 +155,9 @@ class Frame:
             raise NotFromHere
 
     def _lost(self, realm: str, *, posted: bool) -> Response:
-        back = page_of(request.path) or _START[realm]
-        query = request.query_string.decode("latin-1")
-        if query and not posted:
-            back = f"{back}?{query}"
+        query = "" if posted else request.query_string.decode("latin-1")
+        path = page_of(request.path)
+        back = (path and way_back(path, query)) or _START[realm]
         answer = Response(status=SEE_OTHER)
         answer.headers["Location"] = f"{_LOGIN[realm]}?to={quote(back, safe='/')}"
         return answer

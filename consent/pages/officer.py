@@ -54,7 +54,8 @@ class Officer:
         """POST /officer/cases/{case}: answer it for good."""
         found = self._case(case)
         taken = visit.form.take(TEXT, _OUTCOME, longer=LONGER)
-        sent, outcome = written(taken), taken.one(_OUTCOME)
+        sent = written(taken, str(_("Write an answer.")))
+        outcome = taken.one(_OUTCOME)
         problems = [(str(_("Choose what you decided.")), f"{_OUTCOME}-{OUTCOMES[0].value}")]
         if outcome in OUTCOMES:
             problems = []

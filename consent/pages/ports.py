@@ -7,6 +7,7 @@ from typing import Protocol
 from consent.model import Person
 from consent.offer import Level
 from kernel.canonical import Json
+from kernel.names import SubjectRef
 
 RESIDENT = "resident"
 OFFICER = "officer"
@@ -32,6 +33,14 @@ class FindReader(Protocol):
 
     def __call__(self, realm: str, cookie: str) -> Reader | None:
         """Return the reader to whom a session's cookie belongs, or None where there is none."""
+        ...
+
+
+class OpenText(Protocol):
+    """Opens what an agency wrote about a person and the tables hold sealed."""
+
+    def __call__(self, sealed: bytes, ref: SubjectRef) -> str:
+        """Return the text that was sealed for this person."""
         ...
 
 

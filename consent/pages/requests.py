@@ -11,6 +11,7 @@ from consent.pages.facts import EVERYTHING, by_office, facts_of
 from consent.pages.form import malformed
 from consent.pages.frame import Visit
 from consent.pages.matter import Matter
+from consent.pages.ports import OpenText
 from consent.store import ConsentStore
 from kernel.clock import Micros
 from kernel.entry import EntryType
@@ -29,6 +30,7 @@ class Requests:
     store: ConsentStore
     directory: Directory
     deciding: Deciding
+    open_text: OpenText
 
     def request_page(self, visit: Visit, request: str) -> Response:
         """GET /requests/{id}: who asks, why, what, until when, and what a no means."""
@@ -37,7 +39,7 @@ class Requests:
             return visit.go(f"{matter.base}/answered")
         terms = matter.offer.terms
         ends = Micros(visit.at + terms.max_valid_days * DAY)
-        return visit.page("request.html", matter=matter, ends=ends)
+        return visit.page("request.html", matter=matter, ends=ends, case=self._case(matter))
 
     def answer_request(self, visit: Visit, request: str) -> Response:
         """POST /requests/{id}: yes to all, choose, no, or later."""
@@ -125,6 +127,13 @@ class Requests:
             record=self.store.record(visit.person.ref, found.consent),
             request=found,
         )
+
+    def _case(self, matter: Matter) -> str | None:
+        """Return the office's own number of the case that it asks for, where it named one."""
+        request = matter.request
+        if request is None or request.case is None:
+            return None
+        return self.open_text(request.case, request.subject_ref)
 
     def _answer(self, matter: Matter) -> Happened | None:
         """Return the event that answered the request, None where it ended without one."""

@@ -46,7 +46,6 @@ _BY_OTHERS: Mapping[EntryType, object] = {
 _REVOKED = _("An authority ended your consent for %(who)s: %(what)s.")
 _SOMETHING = _("Something else was written down that concerns you.")
 _NAMED = _("%(who)s asked %(office)s about somebody else. The answer also names you.")
-_NAMED_ONLY = _("%(who)s asked about somebody else. You are named there.")
 _ALLOWED = _("%(who)s was allowed to ask %(office)s about you.")
 _NOTHING = _("%(who)s asked about you and got nothing.")
 
@@ -147,9 +146,8 @@ class Teller:
 
     def _exchange(self, seen: Seen) -> str:
         who, office = self.agency(seen.text("consumer")), self.agency(seen.text("provider"))
-        if seen.named:
-            released = seen.type is EntryType.EXCHANGE_RELEASE
-            return filled(_NAMED if released else _NAMED_ONLY, who=who, office=office)
+        if seen.named:  # by what was released: a decision or a refusal concerns nobody else
+            return filled(_NAMED, who=who, office=office)
         if seen.type is EntryType.EXCHANGE_DECISION:
             return filled(_ALLOWED, who=who, office=office)
         if seen.type is EntryType.EXCHANGE_REFUSAL:

@@ -30,11 +30,11 @@ class Written:
         return [(self.error, TEXT)] if self.error else []
 
 
-def written(taken: Taken) -> Written:
-    """Return the text of a form."""
+def written(taken: Taken, missing: str | None = None) -> Written:
+    """Return the text of a form; `missing` is what somebody reads who wrote nothing."""
     text = taken.one(TEXT)
     if not text:
-        return Written(text, str(_("Write what it is about.")))
+        return Written(text, missing or str(_("Write what it is about.")))
     if len(text.replace("\r\n", "\n")) > MAX_TEXT:
         return Written(text, str(_("Write at most %(most)s letters.", most=MAX_TEXT)))
     try:

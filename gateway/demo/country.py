@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey
 from consent.model import Act, Choice, Kind, Means, Person, Terms
 from gateway.demo.signin import environment
 from gateway.demo.signin import prepare as prepare_signin
-from gateway.demo.sources import Resident, Residents
+from gateway.demo.sources import COUNT, Resident, Residents
 from gateway.demo.sources import build as build_sources
 from gateway.demo.state import write_document
 from gateway.model import Agreement, Basis
@@ -77,9 +77,10 @@ class Country:
         return {**kept, **self.settings}
 
 
-def found(place: Place) -> Country:
-    """Write the sources, register the agencies, and give the standing consents."""
-    sources = build_sources(place.state / "sources", SEED, SystemChance())
+def found(place: Place, residents: int = COUNT) -> Country:
+    """Write the sources, register the agencies, and give the standing consents; `residents` is how
+    many there are, where not the demo's own number."""
+    sources = build_sources(place.state / "sources", SEED, SystemChance(), residents)
     settings = _settings(place, sources)
     names = ((one.number, f"{one.given} {one.family}") for one in sources.people)
     prepare_signin(place.state / "signin", names)

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.agency import Agency
+from tests.bench.stage import UNLIMITED
 from tests.country import AGREEMENT, INCOME, SCHEME, RunningCountry, free_port, running
 
 PATH = "/v1/exchanges"
@@ -218,7 +219,7 @@ def memory(country: RunningCountry, most: int) -> dict[str, float]:
 
 def run(directory: Path, count: int, most: int) -> dict[str, dict]:
     """Return every table."""
-    with running(directory / "server") as country:
+    with running(directory / "server", **UNLIMITED) as country:
         return {
             "Governed exchange, whole server": exchanges(country, count),
             "Bare pass-through, same server": pass_through(country, count),

@@ -31,6 +31,7 @@ P3 = "tests/flow/test_promise_3_width.py::test_p3_never_wider_than_permitted_"
 P4 = "tests/flow/test_promise_4_seal.py::test_p4_sealed_for_the_asker_"
 P5 = "tests/flow/test_promise_5_history.py::test_p5_history_cannot_be_rewritten_"
 P6 = "tests/flow/test_promise_6_closed.py::test_p6_closed_by_default_when_"
+STOP = "tests/flow/test_emergency_stop.py::test_p6_closed_by_default_when_"
 P7 = "tests/flow/test_promise_7_basis.py::test_p7_the_agreement_decides_the_basis_"
 P8 = "tests/flow/test_promise_8_completeness.py::test_p8_you_see_everything_"
 
@@ -205,6 +206,22 @@ MUTATIONS = (
         P6 + "nobody_can_know_whether_a_proof_was_used",
     ),
     Mutation(
+        "P6",
+        "the emergency stop: nobody looks at what is stopped",
+        "gateway/resolve.py",
+        "    if registered.stops.agreement(agreement):\n",
+        "    if registered.stops is None:\n",
+        STOP + "an_agreement_is_stopped",
+    ),
+    Mutation(
+        "P6",
+        "the second look: what was decided before a stop is released after it",
+        "gateway/pipeline.py",
+        "        if docket.caller.epoch != warrant.epoch:\n",
+        "        if docket.policy is None:\n",
+        STOP + "the_stop_comes_while_the_source_is_asked[source]",
+    ),
+    Mutation(
         "P7",
         "the one basis: where consent says no, a law of the same agency is tried",
         "gateway/pipeline.py",
@@ -254,7 +271,7 @@ MUTATIONS = (
         "P8",
         "the others: a release concerns the person asked for alone",
         "gateway/journal.py",
-        "            (warrant.person, *map(self.person, others)),\n",
+        "            (warrant.person, *named),\n",
         "            (warrant.person,),\n",
         P8 + "also_what_was_told_of_you_when_somebody_else_was_asked_about",
     ),

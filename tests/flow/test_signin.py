@@ -161,7 +161,7 @@ def test_what_a_session_stores_names_nobody(country: RunningCountry) -> None:
     sign_in(browser, country.gateway, resident.number)
     stored = b"".join(
         path.read_bytes()
-        for part in ("sessions", "short-lived")
+        for part in ("sessions", "sign-ins", "short-lived")
         for path in (country.state / "gateway" / part).iterdir()
     )
     assert len(stored) > 0

@@ -16,7 +16,7 @@ from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
-from tests.country import RunningCountry, free_port
+from tests.country import PEOPLE, RunningCountry, free_port
 from tests.flow.office import Office, open_office
 
 Leaf = dict[str, Any]
@@ -64,7 +64,7 @@ class WatchedCountry(RunningCountry):
 def watched_country(state: Path, **settings: str) -> Iterator[WatchedCountry]:
     """Run a country with a tax office of its own, under further settings."""
     place = Place(prepare(state), free_port())
-    country = found(place)
+    country = found(place, PEOPLE)
     with open_office() as office:
         more = {"GATEWAY_SOURCE_TAX_URL": office.url, **settings}
         country = replace(country, settings={**country.settings, **more})

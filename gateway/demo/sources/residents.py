@@ -103,9 +103,9 @@ class Draw:
         return TODAY - timedelta(days=days)
 
 
-def make(seed: str) -> tuple[Resident, ...]:
-    """Return the residents of this seed."""
-    return (_amina(seed), *(_resident(seed, person) for person in range(1, COUNT)))
+def make(seed: str, count: int = COUNT) -> tuple[Resident, ...]:
+    """Return so many residents of this seed; the first of them are the same in every country."""
+    return (_amina(seed), *(_resident(seed, person) for person in range(1, count)))
 
 
 def _resident(seed: str, person: int) -> Resident:

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.demo.sources.residents import Resident, make
+from gateway.demo.sources.residents import COUNT, Resident, make
 from kernel.chance import Chance
 
 _SCHEMA = """
@@ -46,9 +46,9 @@ class Residents:
     """The directory into which the school register drops `enrolments.csv`."""
 
 
-def build(directory: Path, seed: str, chance: Chance) -> Residents:
+def build(directory: Path, seed: str, chance: Chance, count: int = COUNT) -> Residents:
     """Write the silos under a directory, in place of what this wrote there before."""
-    people = make(seed)
+    people = make(seed, count)
     for agency in ("population", "tax", "education"):
         shutil.rmtree(directory / agency, ignore_errors=True)
         (directory / agency).mkdir(parents=True, mode=0o700)

@@ -67,6 +67,7 @@ def test_a_known_key_whose_signature_fails_spoils_the_note() -> None:
         LOG.vkey + "\n" + LOG.vkey,
         LOG.vkey.rpartition("+")[0] + "+" + b64encode(b"\x01" + b"x" * 31).decode(),
     ],
+    ids=["empty", "a word", "another name", "padded", "cut", "another id", "twice", "another key"],
 )
 def test_a_verifier_key_must_fit_its_own_id(vkey: str) -> None:
     with pytest.raises(CalledWrongly, match="verifier key"):

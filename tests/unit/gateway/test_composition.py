@@ -1,13 +1,16 @@
 """Composition: rooms opened from settings, with the real policies, and all that stands on them."""
 
+import shutil
 import threading
 from dataclasses import replace
 
 import pytest
 
 from gateway import app as composition
+from gateway.control import activate
+from gateway.policy.bundle import Bundle
 from gateway.problems import EXPLANATIONS
-from gateway.rooms import bring_into_force, open_rooms, opened, origin
+from gateway.rooms import bring_into_force, fill, open_rooms, opened, origin
 from gateway.routes import ROUTES, Audience
 from gateway.settings import BadSettings, Mode, Settings
 from kernel.errors import Reason, Refusal
@@ -64,6 +67,33 @@ def test_the_policies_come_into_force_once(in_force):
     assert in_force.control.now().revision == revision
 
 
+@pytest.fixture
+def otherwise(in_force, tmp_path):
+    """The same rooms, whose policy directory has become another one."""
+    chosen = shutil.copytree(POLICIES, tmp_path / "policies")
+    rules = chosen / "exchange/blocks/blocks.rego"
+    rules.write_text(rules.read_text() + "\n# A remark more.\n")
+    before = in_force.control.active()
+    yield replace(in_force, settings=replace(in_force.settings, policies=chosen))
+    if in_force.control.active() != before:
+        activate(in_force.ledger, in_force.control.stored(before))
+
+
+def test_where_the_ledger_names_policies_another_directory_changes_nothing(otherwise):
+    before, size = otherwise.control.active(), otherwise.ledger.size
+    fill(otherwise)
+    bring_into_force(replace(otherwise, settings=replace(otherwise.settings, mode=Mode.PRODUCTION)))
+    assert (otherwise.control.active(), otherwise.ledger.size) == (before, size)
+
+
+def test_demo_mode_alone_activates_another_directory_at_its_start(otherwise):
+    before, size = otherwise.control.active(), otherwise.ledger.size
+    bring_into_force(otherwise)
+    chosen = Bundle.from_directory(otherwise.settings.policies).revision
+    assert (otherwise.control.active(), otherwise.ledger.size) == (chosen, size + 1)
+    assert otherwise.control.activated().before == before
+
+
 def test_every_address_has_its_view(client):
     rules = {rule.endpoint: rule for rule in client.application.url_map.iter_rules()}
     assert {(route.view, route.rule) for route in ROUTES} == {
@@ -94,7 +124,7 @@ def test_what_is_for_agencies_is_refused_without_a_token(client, route):
 
 def test_the_gateway_is_ready_and_says_so(client, in_force):
     assert client.get("/readyz").json == {"ready": True, "missing": []}
-    assert composition.unready(in_force) == []
+    assert composition.unready(in_force, lambda: None) == []
 
 
 def test_what_keeps_it_from_serving_is_named(in_force):
@@ -108,10 +138,11 @@ def test_what_keeps_it_from_serving_is_named(in_force):
             return False
 
     broken = replace(in_force, ledger=Broken(), control=Broken(), engine=Broken())
-    assert composition.unready(broken) == [
+    assert composition.unready(broken, lambda: "It does not answer.") == [
         "ledger: it is closed",
         "policies: No policies are in force yet.",
         "policies: the engine does not answer",
+        "state: It does not answer.",
     ]
 
 

@@ -18,6 +18,8 @@ OF_NOBODY = {
     EntryType.CLIENT_ADDED,
     EntryType.CLIENT_DISABLED,
     EntryType.KEY_ADDED,
+    EntryType.STOP_SET,
+    EntryType.STOP_LIFTED,
 }
 OF_PEOPLE = sorted(set(EntryType) - OF_NOBODY)
 
