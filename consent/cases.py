@@ -27,6 +27,7 @@ MOST_LISTED = 500
 _OF = "SELECT * FROM resident_case WHERE subject_ref = ? ORDER BY opened DESC, opening DESC LIMIT ?"
 _ONE = "SELECT * FROM resident_case WHERE id = ? AND subject_ref = ?"
 _GET = "SELECT * FROM resident_case WHERE id = ?"
+_COUNT = "SELECT count(*) FROM resident_case WHERE subject_ref = ?"
 _QUEUE = "SELECT * FROM resident_case WHERE state = ? ORDER BY opened, opening LIMIT ?"
 
 Identify = Callable[[bytes, SubjectRef], Subject]
@@ -120,6 +121,10 @@ class CaseStore:
     def of(self, ref: SubjectRef) -> tuple[Case, ...]:
         """Return a person's cases, newest first."""
         return self._cases(_OF, ref, MOST_LISTED)
+
+    def count(self, ref: SubjectRef) -> int:
+        """Return how many cases a person has, listed or not."""
+        return int(self._database.read().execute(_COUNT, (ref,)).fetchone()[0])
 
     def one(self, ref: SubjectRef, case: CaseId) -> Case | None:
         """Return a person's case; None also where it is somebody else's."""

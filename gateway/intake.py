@@ -69,7 +69,11 @@ class Intake:
             ]
 
         with self._turns.working():
-            return start, b"".join(self._application(environ, begin))
+            pieces = self._application(environ, begin)
+            try:
+                return start, b"".join(pieces)
+            finally:  # PEP 3333: whoever sent the pieces says so, whatever came of them
+                getattr(pieces, "close", lambda: None)()
 
     async def _arrived(self, length: str, receive: Receive) -> bytes:
         body, over = b"", length.isdecimal() and int(length) > self._limit

@@ -8,6 +8,7 @@ import hashlib
 import mmap
 import os
 import struct
+from functools import lru_cache
 from pathlib import Path
 
 from gateway.rates import Bucket, Empty
@@ -92,5 +93,6 @@ class EmbeddedRates:
         return free, now
 
 
+@lru_cache(maxsize=4096)
 def _digest(bucket: Bucket) -> bytes:
     return hashlib.blake2b("\0".join(bucket.name).encode(), digest_size=16).digest()

@@ -61,8 +61,9 @@ def _on_this_machine(rooms: Rooms) -> ShortLived:
 
 def _in_redis(rooms: Rooms, address: RedisAddress) -> ShortLived:
     store = RedisStore(address, rooms.clock)
-    # A Redis that is not there yet keeps nobody from starting: it is born when it answers.
-    if store.fault() is None and rooms.keys.first_use():
+    # Told once, whether Redis hears it or not: what is first now is not first at another start.
+    # A Redis that is not there yet keeps nobody from starting; it is born when it answers.
+    if rooms.keys.first_use():
         with suppress(Refusal):
             store.begin_at_first()
     replay = RedisReplay(store, rooms.clock)

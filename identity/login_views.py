@@ -16,6 +16,7 @@ from identity.model import Level, Realm
 from identity.oidc_attempt import COOKIE, LIFE, cookie_name
 from identity.oidc_logout import BackChannel
 from identity.oidc_model import HOME, PREFIX, RECENT, failed, level_named, own_path
+from identity.onward import NO_STORE, onward, see
 from identity.sessions import COOKIES, Sessions
 from kernel.canonical import Json
 from kernel.clock import SECOND, Clock
@@ -28,7 +29,6 @@ _MAX_FIELDS = 16
 _MAX_BODY = 32 * 1024
 _MAX_ATTEMPTS = 4
 _FORM = "application/x-www-form-urlencoded"
-_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _SET_UP = "Signing in is not set up at this gateway."
 
 View = Callable[[], Response]
@@ -78,9 +78,10 @@ class LoginViews:
         to = own_path(query.get("to", HOME[realm]), realm)
         level = level_named(query.get("level", "low"))
         if self._enough(realm, level):
-            return _see(to)
-        start = self._door(realm).login.start(to, level)
-        answer = _see(start.url)
+            return see(to)
+        door = self._door(realm)
+        start = door.login.start(to, level)
+        answer = onward(start.url, door.login.relying.issuer)
         stale = [name for name in request.cookies if name.startswith(COOKIE)]
         for name in stale if len(stale) >= _MAX_ATTEMPTS else ():
             _drop(answer, name)
@@ -94,7 +95,7 @@ class LoginViews:
         cookie = request.cookies.get(name, "")
         finished = self._door(realm).login.finish(query, cookie)
         old = request.cookies.get(COOKIES[realm], "")
-        answer = _see(finished.to)
+        answer = see(finished.to)
         _drop(answer, name)
         _keep(answer, COOKIES[realm], self._sessions.rotate(old, finished.who), None)
         return answer
@@ -103,14 +104,14 @@ class LoginViews:
         """POST /logout: the session ends here, then at the provider where it has a place for it."""
         cookie = request.cookies.get(COOKIES[realm], "")
         session = self._sessions.find(realm, cookie)
-        answer = _see("/")
+        answer = see("/")
         if session is not None:
             form = _form(request)
             token = form.get(CSRF_FIELD, "").encode()
             if not self._from_here() or not hmac.compare_digest(token, session.csrf.encode()):
                 raise failed("This form is not from this page, or it is too old.")
             self._sessions.end(realm, cookie)
-            answer = _see(self._farewell(realm))
+            answer = self._farewell(realm)
         elif not self._from_here():
             return answer  # a Lax cookie does not come with a foreign form, yet would go with this
         _drop(answer, COOKIES[realm])
@@ -130,7 +131,7 @@ class LoginViews:
                 if ours
                 else _json({"error": "invalid_request"}, 400)
             )
-        return Response(status=200, headers=_NO_STORE)
+        return Response(status=200, headers=NO_STORE)
 
     def _public_keys(self) -> Response:
         """GET /login/keys: the key by which the provider knows us (RFC 7517)."""
@@ -149,11 +150,12 @@ class LoginViews:
             raise Refusal(Reason.SIGNIN_UNAVAILABLE, _SET_UP)
         return door
 
-    def _farewell(self, realm: Realm) -> str:
+    def _farewell(self, realm: Realm) -> Response:
         try:
-            return self._door(realm).login.farewell()
+            login = self._door(realm).login
+            return onward(login.farewell(), login.relying.issuer, self._origin)
         except Refusal:
-            return "/"  # the session is over here, whether the provider answers or not
+            return see("/")  # the session is over here, whether the provider answers or not
 
     def _from_here(self) -> bool:
         """Tell whether the browser says that one of our own pages sent this (Fetch Metadata)."""
@@ -203,10 +205,6 @@ def _once(text: bytes, limit: int) -> Mapping[str, str]:
     return dict(pairs)
 
 
-def _see(url: str) -> Response:
-    return Response(status=303, headers={**_NO_STORE, "Location": url})
-
-
 def _keep(answer: Response, name: str, value: str, seconds: int | None) -> None:
     answer.set_cookie(
         name, value, max_age=seconds, path="/", secure=True, httponly=True, samesite="Lax"
@@ -221,7 +219,7 @@ def _json(content: Mapping[str, Json], status: int, cache: str = "no-store") -> 
     return Response(
         json.dumps(content),
         status=status,
-        headers={**_NO_STORE, "Cache-Control": cache},
+        headers={**NO_STORE, "Cache-Control": cache},
         content_type="application/json",
     )
 

@@ -7,6 +7,8 @@ Sentinels, and the service whose master they know.
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from kernel.loopback import LOOPBACK
+
 _SCHEMES = {
     "redis": (False, False),
     "rediss": (True, False),
@@ -70,6 +72,11 @@ class RedisAddress:
         if not sentinel and len(address.hosts) > 1:
             raise BadAddress("names one Redis; several hosts are Sentinels (redis+sentinel://)")
         return address
+
+    @property
+    def here(self) -> bool:
+        """Tell whether all of it is on this machine."""
+        return all(host in LOOPBACK for host, _ in self.hosts)
 
     def __str__(self) -> str:
         """Return what may be shown: no name, no password."""

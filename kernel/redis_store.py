@@ -7,6 +7,7 @@ file, a failover to a replica that lagged, a flush): it is set anew, and the bir
 """
 
 import ssl
+from contextlib import ExitStack
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -19,6 +20,8 @@ from kernel.redis_link import Argument, Host, Link, Script, Unfit
 
 WITHIN = 1.0
 """Seconds that one operation may take, with the connecting that it may need."""
+SKEW = 2
+"""Seconds by which Redis's clock and ours may differ."""
 MARKER = b"causeway:memory"
 _MEMORY = """
 local now = tonumber(redis.call('TIME')[1])
@@ -53,7 +56,13 @@ def remembering(text: str) -> Script:
     return Script.of(_MEMORY + text)
 
 
-_FIRST_SCRIPT, _PING = Script.of(_FIRST), remembering("return now")
+_FIRST_SCRIPT, _PING = (
+    Script.of(_FIRST),
+    remembering("""
+redis.call('HSET', KEYS[1], 'latest', now)
+return now
+"""),
+)
 
 
 class RedisStore:
@@ -122,12 +131,11 @@ class RedisStore:
     def _fresh(self, deadline: Deadline) -> Link:
         address = self._address
         host = address.hosts[0] if address.service is None else self._master(deadline)
-        link = Link(host, address.login, deadline, self._tls)
-        try:
+        with ExitStack() as stack:
+            link = Link(host, address.login, deadline, self._tls)
+            stack.callback(link.close)
             link.enter(address.database, replicated=address.service is not None)
-        except BaseException:
-            link.close()
-            raise
+            stack.pop_all()
         return link
 
     def _master(self, deadline: Deadline) -> Host:
@@ -149,7 +157,3 @@ class RedisStore:
             if master is not None:
                 return master
         raise Unfit("has no Sentinel that knows its master")
-
-
-SKEW = 2
-"""Seconds by which Redis's clock and ours may differ."""

@@ -155,9 +155,7 @@ def exported_leaves(directory: Path) -> list[dict]:
 
 
 @contextmanager
-def running(
-    state: Path, residents: int = PEOPLE, /, **settings: str
-) -> Iterator[RunningCountry]:
+def running(state: Path, residents: int = PEOPLE, /, **settings: str) -> Iterator[RunningCountry]:
     """Run a country of its own under a directory and further settings, and stop it by its process
     ids."""
     place = Place(prepare(state), free_port())

@@ -42,6 +42,7 @@ class RedisServer:
         self.port = free_port()
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
+        self._password: str | None = None
         self._environ: dict[str, str] = {}
         self._now = directory / "now"
         if seconds is not None:
@@ -61,6 +62,7 @@ class RedisServer:
 
     def start(self, *more: str) -> "RedisServer":
         """Start it, and return when it answers."""
+        self._password = None
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         where = ["--dir", str(self.directory), "--rdbcompression", "no"]
         with (self.directory / "log").open("ab") as log:
@@ -106,7 +108,13 @@ class RedisServer:
 
     def client(self, **options: object) -> redis.Redis:
         """Return a plain client, which sees everything."""
-        return redis.Redis(port=self.port, **options)
+        return redis.Redis(port=self.port, password=self._password, **options)
+
+    def protect(self, password: str) -> None:
+        """Want a password from everybody from now on, until it is started again."""
+        with self.client() as client:
+            client.config_set("requirepass", password)
+        self._password = password
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         """End it at once, nothing saved."""

@@ -28,6 +28,15 @@ _COLUMNS = ("number", "time", "what", "why", "who", "office", "service", "facts"
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """How much there is about a person, of which a file holds the newest."""
+
+    entries: int
+    consents: int
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
 class Shelves:
     """Where everything about a person is found."""
 
@@ -35,6 +44,14 @@ class Shelves:
     consents: Reading
     cases: CaseStore
     sign: SignReceipt
+
+    def held(self, person: Person) -> Held:
+        """Return how much there is about a person."""
+        return Held(
+            entries=self.people.count(person.ref),
+            consents=len(self.consents.records(person.ref)),
+            cases=self.cases.count(person.ref),
+        )
 
     def parts(self, person: Person, upto: int, teller: Teller) -> Iterator[Part]:
         """Yield the files about a person, each made only when its turn comes."""

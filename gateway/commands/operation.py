@@ -15,6 +15,7 @@ from kernel.database import Database
 from kernel.errors import Refusal
 from kernel.loopback import on_this_machine
 from kernel.migrations import migrate as bring_to_head
+from kernel.redis_store import RedisStore
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,11 +85,16 @@ def doctor() -> None:
     click.echo(f"database    SQLite {sqlite3.sqlite_version}, one file, written under a lock")
     click.echo(f"policies    {settings.policies}")
     click.echo(f"engine      {'OPA' if settings.opa_url else 'embedded'}")
+    click.echo(f"state       {settings.redis or 'files of this machine'}")
     click.echo(f"sources     {', '.join(sorted(settings.sources)) or 'none'}")
     for realm, issuer in settings.signin.issuers.items():
         click.echo(f"sign-in     {realm}s at {issuer}")
     for lacking in _not_for_production(settings):
         click.echo(f"not for production: {lacking}")
+    if settings.redis is not None:
+        lost = RedisStore(settings.redis, SystemClock()).fault()
+        if lost is not None:
+            raise No(f"It cannot serve: {lost}")
     try:
         with opened() as rooms:
             for service in rooms.control.now().services.values():
@@ -103,6 +109,10 @@ def doctor() -> None:
 
 def _not_for_production(settings: Settings) -> Iterator[str]:
     yield "SQLite serves one machine; production needs PostgreSQL"
+    if settings.redis is None:
+        yield "short-lived state in files serves one machine; set GATEWAY_REDIS_URL"
+    elif not settings.redis.tls and not settings.redis.here:
+        yield "Redis is reached without TLS; use rediss:// where the network is not yours alone"
     if settings.opa_url is None:
         yield "the embedded policy engine; set GATEWAY_OPA_URL"
     if settings.public_url.startswith("http://"):

@@ -31,7 +31,11 @@ class Wire:
         with suppress(OSError):
             while True:
                 near, _ = self._listening.accept()
-                far = socket.create_connection(("127.0.0.1", self._to))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._to))
+                except OSError:  # the server is gone
+                    near.close()
+                    continue
                 for pair in ((near, far, False), (far, near, True)):
                     threading.Thread(target=self._carry, args=pair, daemon=True).start()
 

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from audit import person as lists
 from audit.verify_evidence import verify
+from consent import cases
 from consent.blocks import BlockKind, blocking
 from consent.cases import MAX_TEXT, MOST_OPEN
 from consent.model import Kind, Means
@@ -96,6 +97,26 @@ def test_somebody_named_in_an_answer_about_another_sees_the_entry(home):
     assert "/consents/co_1" not in text
     assert "/consents/co_1" in home.visitor(asked).get("/activity/2").text
     assert "about somebody else" not in home.visitor(asked).get("/activity/2").text
+
+
+def test_what_was_asked_about_another_and_not_released_is_in_no_list_but_theirs(home):
+    asked, named = home.person(), home.person()
+    home.exchange("ex_held", asked, named, told=None)
+    home.refusal("ex_held_2", asked, "subject.not_released")
+    assert listed(home.visitor(asked)) == {1, 2}
+    assert listed(home.visitor(named)) == set()
+
+
+def test_what_stayed_where_it_is_stands_on_a_line_of_its_own(home):
+    person, field = home.person(), "/children/*/resident_number"
+    answers = {field: "exists"}
+    home.exchange("ex_line", person, fields=[field], told=[field], answers=answers)
+    text = home.visitor(person).get("/activity/2").text
+    assert re.search(
+        r"</strong> <span>about your child</span>\s*</div>\s*"
+        r'<div class="small">The fact itself stayed where it is.</div>',
+        text,
+    )
 
 
 def test_a_refusal_tells_its_person_the_exact_reason(home):
@@ -363,7 +384,7 @@ def test_an_answer_closes_the_case_and_its_person_reads_it(home):
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"outcome": "upheld", "text": ""}, "Write what it is about."),
+        ({"outcome": "upheld", "text": ""}, "Write an answer."),
         ({"outcome": "", "text": "Yes."}, "Choose what you decided."),
         ({"outcome": "open", "text": "Yes."}, "Choose what you decided."),
         ({"text": "Yes."}, "Choose what you decided."),
@@ -476,6 +497,55 @@ def test_a_long_list_is_cut_and_the_file_says_so(home, monkeypatch):
     assert [one["number"] for one in json.loads(file.read("activity.json"))] == [7, 6, 5]
     manifest = json.loads(file.read("manifest.json"))
     assert manifest["entries_in_the_list"] == 7
+
+
+@pytest.mark.parametrize(
+    ("module", "limit", "words"),
+    [
+        (everything, "MAX_ENTRIES", "Your list has 6 entries. This file holds the newest 1."),
+        (everything, "MAX_RECORDS", "You have 2 consents. This file holds the newest 1."),
+        (cases, "MOST_LISTED", "You have 2 cases. This file holds the newest 1."),
+    ],
+)
+def test_page_and_file_say_what_a_cut_download_leaves_out(home, monkeypatch, module, limit, words):
+    person = home.person()
+    home.act(Kind.GIVE, person)
+    home.act(Kind.WITHDRAW, person)
+    home.act(Kind.GIVE, person)
+    visitor = home.visitor(person)
+    for _ in range(2):
+        visitor.post("/activity/1/report", text="What is this?")
+    assert "does not hold everything" not in visitor.get("/download").text
+    monkeypatch.setattr(module, limit, 1)
+    assert words in visitor.get("/download").text
+    assert words in downloaded(visitor).read("README.txt").decode()
+
+
+def test_a_whole_download_does_not_speak_of_a_cut(home):
+    file = downloaded(home.visitor(home.person()))
+    assert "This file holds the newest" not in file.read("README.txt").decode()
+
+
+def test_a_person_has_one_download_in_the_making_and_others_do_not_wait_for_it(home):
+    person = home.person()
+    first = home.visitor(person).post("/download")
+    size = home.rooms.ledger.size
+    again = home.visitor(person).post("/download")
+    assert again.status_code == 429
+    assert "Your file is being made" in again.text
+    assert home.rooms.ledger.size == size, "what was not sent is not written down"
+    assert downloaded(home.visitor(home.person())).testzip() is None
+    first.close()
+    assert downloaded(home.visitor(person)).testzip() is None
+
+
+def test_a_download_that_could_not_begin_holds_nobody_up(home, monkeypatch):
+    person = home.person()
+    visitor = home.visitor(person)
+    with monkeypatch.context() as broken:
+        broken.setattr(type(home.rooms.ledger), "append", Refusing.append)
+        assert visitor.post("/download").status_code == 503
+    assert downloaded(visitor).testzip() is None
 
 
 def test_no_cell_of_the_table_is_a_formula(home):

@@ -55,6 +55,37 @@ def test_the_question_tells_who_why_what_until_when_and_what_a_no_means(asked):
     assert "School Register" not in text, "it was not asked for"
 
 
+def test_the_question_names_the_case_that_the_office_asks_for(asked):
+    browser, request = asked
+    text = browser.visit(f"/requests/{request}").text
+    assert "For their case" in text
+    assert '<bdi class="code" dir="ltr">FA-2026-00042</bdi>' in text
+
+
+def test_a_question_without_a_case_shows_none(country: RunningCountry):
+    number = country.resident().number
+    answer = country.agency().ask_consent(number, FACTS)
+    page = signed_in(country, number).visit(f"/requests/{answer.json['request']}")
+    assert (page.status, "For their case" in page.text) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("case", "shown"),
+    [
+        ("</bdi><script>alert(1)</script>", "&lt;/bdi&gt;&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("\"onload='x'", "&#34;onload=&#39;x&#39;"),
+        ("{{ 7*7 }}", "{{ 7*7 }}"),
+        ("\u202eFA-1", "\u202eFA-1"),
+    ],
+)
+def test_a_hostile_case_is_shown_as_text_and_turns_nothing_round(country, case, shown):
+    number = country.resident().number
+    answer = country.agency().ask_consent(number, FACTS, case=case)
+    assert answer.status == 201, answer.body
+    text = signed_in(country, number).visit(f"/requests/{answer.json['request']}").text
+    assert f'<bdi class="code" dir="ltr">{shown}</bdi>' in text
+
+
 def test_the_three_answers_look_the_same(asked):
     browser, request = asked
     page = browser.visit(f"/requests/{request}")

@@ -129,6 +129,24 @@ def test_parameters_of_a_page_come_back_after_the_sign_in(country: RunningCountr
     assert page.url.endswith("/consents?show=ended")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/activity?agency=a!b",
+        "/activity?agency=%C3%A9%20(x)*'%22",
+        "/activity?agency=%ff",
+        "/activity?x",
+        "/activity?agency=" + "a" * 600,
+        "/consents/%C3%A9",
+        "/officer?q=a!b",
+    ],
+)
+def test_an_odd_address_without_a_session_leads_to_the_sign_in(country: RunningCountry, path: str):
+    page = Someone(country.gateway).visit(path)
+    assert page.status == 200
+    assert page.form("/authorize")
+
+
 def test_a_form_whose_session_was_lost_leads_back_to_its_page(people: Settled, country):
     browser = people.asked.twin()
     path = f"/requests/{people.ids['open']}/check/all"

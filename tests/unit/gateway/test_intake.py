@@ -127,3 +127,37 @@ def test_the_answer_is_sent_whole():
         {"type": "http.response.start", "status": 201, "headers": [(b"x-name", b"value")]},
         {"type": "http.response.body", "body": b"one two"},
     ]
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_what_made_the_answer_is_told_that_it_was_taken(breaks: bool):
+    class Pieces:
+        closed = 0
+
+        def __iter__(self):
+            yield b"one"
+            if breaks:
+                raise ConnectionError
+
+        def close(self) -> None:
+            self.closed += 1
+
+    pieces = Pieces()
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return pieces
+
+    async def receive():
+        return part(b"")
+
+    async def send(message):
+        pass
+
+    served = intake.Intake(application, LIMIT)
+    if breaks:
+        with pytest.raises(ConnectionError):
+            asyncio.run(served(SCOPE, receive, send))
+    else:
+        asyncio.run(served(SCOPE, receive, send))
+    assert pieces.closed == 1

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.rates import Limit
 from gateway.settings import MAX_FILE, BadSettings, Mode, Settings
 
 KEY = urlsafe_b64encode(bytes(range(32))).decode()
@@ -303,3 +304,35 @@ def test_the_try_out_sign_in_serves_a_demo_on_this_machine():
 def test_the_try_out_sign_in_serves_nobody_else(issuer, more):
     with pytest.raises(BadSettings, match="trying out"):
         parse(**{**TRY_OUT, "OIDC_ISSUER": issuer, **more})
+
+
+def test_short_lived_state_is_in_files_unless_a_redis_is_named(tmp_path):
+    assert parse().redis is None
+    secret = tmp_path / "redis-url"
+    secret.write_text("rediss+sentinel://name:canary@a,b:2/service/3\n", encoding="utf-8")
+    redis = parse(REDIS_URL_FILE=str(secret)).redis
+    assert redis is not None
+    assert (redis.hosts, redis.service) == ((("a", 26379), ("b", 2)), "service")
+    assert "canary" not in repr(parse(REDIS_URL_FILE=str(secret)))
+
+
+@pytest.mark.parametrize(
+    "url", ["canary", "http://canary", "redis://canary@host", "redis://h/canary"]
+)
+def test_a_redis_that_cannot_be_is_refused_without_repeating_it(url):
+    with pytest.raises(BadSettings, match=r"^GATEWAY_REDIS_URL ") as refusal:
+        parse(REDIS_URL=url)
+    assert "canary" not in str(refusal.value)
+
+
+def test_quotas_are_counts_in_seconds():
+    assert (parse().rate_client, parse().rate_agreement) == (Limit(1000, 10), Limit(2000, 10))
+    settings = parse(RATE_CLIENT="5/1", RATE_AGREEMENT="1000000/86400")
+    assert (settings.rate_client, settings.rate_agreement) == (Limit(5, 1), Limit(10**6, 86400))
+
+
+@pytest.mark.parametrize("name", ["RATE_CLIENT", "RATE_AGREEMENT"])
+@pytest.mark.parametrize("value", ["", "0/1", "5", "5/0", "-5/1", "five/1", "5/86401"])
+def test_a_quota_that_is_none_is_refused(name, value):
+    with pytest.raises(BadSettings, match=rf"^GATEWAY_{name} is COUNT/SECONDS"):
+        parse(**{name: value})
