@@ -29,7 +29,7 @@ def running(
     chosen = [
         item.callspec.params["mutation"]
         for item in request.session.items
-        if "running" in getattr(item, "fixturenames", ())
+        if item.path == Path(__file__) and "running" in getattr(item, "fixturenames", ())
     ]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield {
