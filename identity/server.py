@@ -52,7 +52,7 @@ class Checks:
     """Tells the operator why an authentication failed; the client learns only that it did."""
 
 
-class Grant(ClientCredentialsGrant):  # type: ignore[misc]
+class Grant(ClientCredentialsGrant):  # type: ignore[misc] # Authlib has no types
     """client_credentials (RFC 6749 §4.4), always bound to a DPoP key (RFC 9449 §5)."""
 
     GRANT_TYPE = _GRANT
@@ -77,7 +77,7 @@ class Grant(ClientCredentialsGrant):  # type: ignore[misc]
         return dict(self.server.token_for(asked.client.client, asked.granted, asked.jkt))
 
 
-class Server(AuthorizationServer):  # type: ignore[misc]
+class Server(AuthorizationServer):  # type: ignore[misc] # Authlib has no types
     """Authlib's server with one grant, one client authentication, and nothing stored."""
 
     def __init__(self, checks: Checks) -> None:
@@ -157,10 +157,10 @@ class OAuthViews:
         try:
             answer: Response = self._server.create_token_response(admit(request, self._audience))
         except OAuth2Error as error:
-            return self._server.handle_error_response(None, error)  # type: ignore[no-any-return]
+            return self._server.handle_error_response(None, error)  # type: ignore[no-any-return] # no types
         except Refusal as refusal:
             unavailable = refused("temporarily_unavailable", _plain(refusal.detail), 503)
-            return self._server.handle_error_response(None, unavailable)  # type: ignore[no-any-return]
+            return self._server.handle_error_response(None, unavailable)  # type: ignore[no-any-return] # no types
         return answer
 
     def token_keys(self) -> Response:

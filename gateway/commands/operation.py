@@ -33,10 +33,9 @@ def serve(host: str, port: int, workers: int) -> None:
     """
     with opened() as rooms:  # what cannot start says so here, in one sentence
         bring_into_force(rooms)
-    # Imported for serving only: the other commands start without a server.
-    from granian import Granian  # noqa: PLC0415
-    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415
-    from granian.http import HTTP1Settings  # noqa: PLC0415
+    from granian import Granian  # noqa: PLC0415 - for serving only
+    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - for serving only
+    from granian.http import HTTP1Settings  # noqa: PLC0415 - for serving only
 
     Granian(
         target="wsgi:served",

@@ -30,6 +30,6 @@ def engine_for(opa_url: str | None, clock: Clock) -> PreparedEngine:
     if opa_url is None:
         return EmbeddedEngine(clock)
     # OPA's client brings an HTTP stack of 15 MiB that nobody else needs.
-    from gateway.policy.engine_opa import OpaEngine  # noqa: PLC0415
+    from gateway.policy.engine_opa import OpaEngine  # noqa: PLC0415 - where OPA is set
 
     return OpaEngine(opa_url, clock)

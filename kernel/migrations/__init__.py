@@ -34,11 +34,11 @@ def revision(connection: sqlite3.Connection) -> str | None:
 
 def _upgrade(writer: sqlite3.Connection) -> None:
     # Alembic takes a fifth of a second to import, and a command beside a server needs none of it.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
-    from sqlalchemy import StaticPool, create_engine, event  # noqa: PLC0415
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 - slow
+    from alembic.config import Config  # noqa: PLC0415 - slow
+    from alembic.util import CommandError  # noqa: PLC0415 - slow
+    from sqlalchemy import StaticPool, create_engine, event  # noqa: PLC0415 - slow
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - slow
 
     engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
     # The driver would commit before each DDL statement; with its isolation level off, we begin.
