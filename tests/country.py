@@ -26,6 +26,7 @@ ENROLMENT = "education/enrolment"
 PORTS = 15_000, 32_000
 PEOPLE = 1_000
 """Residents of a country that tests share; the demo's own has fewer."""
+MOST_CHILDREN = 3
 
 
 def free_port() -> int:

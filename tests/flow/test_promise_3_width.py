@@ -46,7 +46,7 @@ def test_p3_never_wider_than_permitted_where_a_question_was_agreed_the_fact_stay
 
 
 def test_p3_never_wider_than_permitted_what_was_not_asked_stays_home(watched: WatchedCountry):
-    agency, resident = watched.agency(), watched.consented()
+    agency, resident = watched.agency(), watched.consented(children=1)
     opened = agency.open(agency.exchange(resident.number, RESIDENTS, ["/children/*/birth_date"]))
     assert len(opened["record"]["children"]) == len(resident.children)
     assert all(set(child) == {"birth_date"} for child in opened["record"]["children"])

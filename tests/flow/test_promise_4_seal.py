@@ -41,7 +41,7 @@ def test_p4_sealed_for_the_asker_only_the_key_that_it_registered_opens_the_answe
 def test_p4_sealed_for_the_asker_nothing_beside_the_seal_tells_what_is_in_it(
     watched: WatchedCountry,
 ):
-    agency, resident = watched.agency(), watched.consented()
+    agency, resident = watched.agency(), watched.consented(children=1)
     # Dates travel as they are; of an income only whether it is below a line.
     answer = agency.exchange(resident.number, RESIDENTS, ["/children/*/birth_date"])
     protected, *rest = answer.json["sealed"].split(".")

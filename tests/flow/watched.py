@@ -13,10 +13,11 @@ from typing import Any
 from gateway.demo.country import ROOT, STANDING, Place, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
+from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
-from tests.country import PEOPLE, RunningCountry, free_port
+from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, free_port
 from tests.flow.office import Office, open_office
 
 Leaf = dict[str, Any]
@@ -29,10 +30,16 @@ class WatchedCountry(RunningCountry):
     office: Office = field(default_factory=Office)
     standing: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def consented(self) -> Any:
-        """Return somebody whom no other test knows, who consented to all that was offered."""
-        place = next(self.standing)
-        return self.country.sources.people[place] if place <= STANDING else self.consenting()
+    def consented(self, children: int = 0) -> Resident:
+        """Return somebody whom no other test knows, who consented to all that was offered and has
+        at least so many children."""
+        for place in self.standing:
+            if place > STANDING:
+                break
+            resident = self.country.sources.people[place]
+            if len(resident.children) >= children:
+                return resident
+        return self.with_children(children, MOST_CHILDREN)
 
     @property
     def database(self) -> Path:
