@@ -39,6 +39,7 @@ bench: $(VENV)/.development ## The benchmarks: tables, and bench.json
 
 lock: $(VENV)/.development ## Pin all requirements with their hashes
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt requirements.in
+	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o tracing-requirements.txt tracing-requirements.in
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o dev-requirements.txt dev-requirements.in
 
 assets: $(VENV)/.development ## The pages' texts: extract, update the languages, compile
