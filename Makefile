@@ -1,6 +1,6 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix bench lock assets clean
+.PHONY: help demo serve test check fix bench soak lock assets clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -34,8 +34,12 @@ test: $(VENV)/.development ## Every test, after installing the servers that they
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 bench: $(VENV)/.development ## The benchmarks: tables, and bench.json
-	tests/setup
+	tests/setup bench
 	$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(VENV)/.development ## Half an hour at half load: errors, and how memory grows
+	tests/setup bench
+	$(BIN)/python -m tests.bench.soak $(ARGS)
 
 lock: $(VENV)/.development ## Pin all requirements with their hashes
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt requirements.in

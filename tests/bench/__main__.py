@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.bench import bench_ledger, bench_pages, bench_server, bench_stages
+from tests.bench import bench_beside, bench_ledger, bench_pages, bench_server, bench_stages
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
     with TemporaryDirectory() as directory:
         place = Path(directory)
         results |= shown(bench_ledger.run(place, 1.0 if chosen.quick else 4.0))
+        results |= shown(bench_beside.run(place / "beside", 3 if chosen.quick else 6))
         results |= shown(bench_server.run(place, count, most))
         results |= shown(bench_stages.run(place, counts))
         results |= shown(bench_pages.run(place, *((1000, 3000) if chosen.quick else ())))
