@@ -56,9 +56,11 @@ def main() -> None:
     with TemporaryDirectory() as directory:
         place = Path(directory)
         country, numbers, _ = peopled(place)
-        with at_source(place, numbers) as port:
-            with country_with(country, f"http://127.0.0.1:{port}") as running:
-                told = soaked(place, running, numbers, minutes)
+        with (
+            at_source(place, numbers) as port,
+            country_with(country, f"http://127.0.0.1:{port}") as running,
+        ):
+            told = soaked(place, running, numbers, minutes)
     sys.stdout.write(json.dumps(told, indent=2) + "\n")
     raise SystemExit(1 if told["refused"] or told["lost"] else 0)
 
