@@ -6,7 +6,7 @@ Pure but for the keys that seal: the rows come in as data, and what changed goes
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from audit import leaf
+from audit import journal, leaf
 from audit.checkpoint import Checkpoint, tlog_proof
 from audit.disclosures import SECRET, Place, RootKey, seal
 from audit.guard import Restriction
@@ -18,7 +18,7 @@ from kernel.canonical import Json
 from kernel.chance import Chance
 from kernel.clock import Micros, rfc3339
 from kernel.effect import Effect, Key, Moment, Row, Value
-from kernel.entry import Concerned
+from kernel.entry import Concerned, Entry
 from kernel.errors import Outdated
 
 Rows = dict[Key, Row | None]
@@ -87,6 +87,7 @@ class Batch:
         self.time = Micros(max(now, head.last_time))
         self.growth = Growth(head.size, head.edge)
         self.leaves: list[tuple[int, bytes, bytes]] = []
+        self.entries: list[Entry] = []
         self.bodies: list[Body] = []
         self.restrictions: list[Restriction] = []
         self.changed: dict[str, dict[Key, tuple[Value, ...]]] = {}
@@ -126,9 +127,12 @@ class Batch:
         self.leaves.append((index, value, text))
         self.growth.extend((value,))
         self._epoch += entry.control
+        self.entries.append(entry)
         if entry.restricts:
             header = {**entry.header, "type": entry.type.value, "time": self._text}
-            self.restrictions.append(Restriction(index, value, header))
+            content = journal.Content(entry.concerned, entry.disclosures)
+            sealed = journal.sealed(self._root_key, self.head.origin, index, content)
+            self.restrictions.append(Restriction(index, value, header, self.head.origin, sealed))
         return index
 
     def tiles(self) -> list[tuple[int, int, bytes]]:

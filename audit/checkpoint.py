@@ -11,6 +11,7 @@ from threading import Lock
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from audit import shards
 from audit.model import Tree
 
 _ED25519 = b"\x01"
@@ -44,6 +45,18 @@ class Signer:
         named = self.name.encode() + b"\n" + _ED25519 + public
         object.__setattr__(self, "public", public)
         object.__setattr__(self, "key_id", sha256(named).digest()[:4])
+
+    def named(self, name: str) -> "Signer":
+        """Return the same key under another name, such as that of the log after a recovery."""
+        return self if name == self.name else Signer(name, self.key)
+
+    def heir(self, note: str) -> "Signer":
+        """Return the key under the name that a checkpoint has, where that is a log which follows
+        this one after a recovery; else itself, and then `read` refuses the checkpoint."""
+        name = note.partition("\n")[0]
+        follows = shards.same_log(self.name, name) and _NAME.fullmatch(name)
+        later = shards.number(name) > shards.number(self.name)
+        return self.named(name) if follows and later else self
 
     @property
     def vkey(self) -> str:

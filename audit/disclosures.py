@@ -16,6 +16,7 @@ SECRET = 32
 _VERSION = 1
 _PERSON = b"causeway disclosures of one person v1"
 _LEDGER = b"causeway disclosures of the ledger v1"
+_JOURNAL = b"causeway restrictions in the guard v1"
 
 
 class Unreadable(Exception):
@@ -43,6 +44,12 @@ class RootKey:
         """Return HKDF-Expand (RFC 5869 §2.3) for a person's secret, or for the ledger itself."""
         mac = self._expand.copy()
         mac.update((_PERSON + secret if secret else _LEDGER) + b"\x01")
+        return mac.digest()
+
+    def journal(self) -> bytes:
+        """Return the key under which the guard's journal says whom a restriction is about."""
+        mac = self._expand.copy()
+        mac.update(_JOURNAL + b"\x01")
         return mac.digest()
 
 

@@ -4,8 +4,8 @@ A database that was restored from a backup knows nothing of what it lost; the gu
 """
 
 import os
-from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -17,8 +17,9 @@ from kernel.canonical import BadJson, Json, canonical, parse
 
 _HEAD = "head"
 _JOURNAL = "restrictions.jsonl"
+_FORM = 2
 _MAX_NOTE = 4096
-_MAX_LINE = 16 * 1024
+_MAX_LINE = 64 * 1024
 
 
 class GuardUnreadable(BadLedger):
@@ -27,16 +28,39 @@ class GuardUnreadable(BadLedger):
 
 @dataclass(frozen=True, slots=True)
 class Restriction:
-    """An entry that takes something away: where it stands, and its public header."""
+    """An entry that takes something away: where it stands, its public header, and sealed what
+    is needed to put it back (`audit.journal`)."""
 
     index: int
     leaf_hash: bytes
     header: Mapping[str, Json]
+    origin: str = ""
+    sealed: bytes = b""
+    """Empty in a line of the first form, which told nothing but the header."""
 
     def line(self) -> bytes:
         """Return its line in the journal."""
         leaf = b64encode(self.leaf_hash).decode()
-        return canonical({"header": self.header, "index": self.index, "leaf": leaf}) + b"\n"
+        members: dict[str, Json] = {"header": self.header, "index": self.index, "leaf": leaf}
+        if self.sealed:
+            sealed = b64encode(self.sealed).decode()
+            members |= {"v": _FORM, "origin": self.origin, "sealed": sealed}
+        return canonical(members) + b"\n"
+
+    @classmethod
+    def of_line(cls, line: bytes) -> "Restriction":
+        """Return what a line says; raise `ValueError` where it is damaged."""
+        match parse(line, max_bytes=_MAX_LINE):
+            case {"header": dict(header), "index": int(index), "leaf": str(leaf), **rest}:
+                value = b64decode(leaf, validate=True)
+            case _:
+                raise ValueError("it has no index")
+        match rest:
+            case {"v": 2, "origin": str(origin), "sealed": str(sealed)}:
+                return cls(index, value, header, origin, b64decode(sealed, validate=True))
+            case {} if not rest:
+                return cls(index, value, header)
+        raise ValueError("it has a form that this version does not know")
 
 
 class Guard:
@@ -54,14 +78,23 @@ class Guard:
 
     def head(self) -> Tree:
         """Return the last signed head that was kept, or raise `GuardUnreadable`."""
+        signer, note = self.signed()
+        return signer.read(note)
+
+    def signed(self) -> tuple[Signer, str]:
+        """Return the last signed head that was kept, as it is, and the log's key under the name
+        that the head has: that of a recovered log goes on. Raises `GuardUnreadable`."""
         path = self._directory / _HEAD
         try:
             with path.open("rb") as file:
-                return self._signer.read(file.read(_MAX_NOTE).decode())
+                note = file.read(_MAX_NOTE).decode()
+            signer = self._signer.heir(note)
+            signer.read(note)
         except (OSError, UnicodeError) as error:
             raise GuardUnreadable(f"the guard's head {path} cannot be read: {error}") from error
         except BadCheckpoint as error:
             raise GuardUnreadable(f"the guard's head {path} is not ours: {error}") from error
+        return signer, note
 
     def keep(self, note: str) -> None:
         """Put a signed head in place of the last one, durably."""
@@ -90,6 +123,23 @@ class Guard:
             raise GuardUnreadable(f"the guard's journal {path} cannot be read: {error}") from error
         lines = tail[:whole].splitlines()
         return self._place(lines[-1], path) if lines else None
+
+    def restrictions(self, after: int = 0) -> Iterator[Restriction]:
+        """Yield the whole journal in the order in which it was written, but for so many lines at
+        its beginning; an index may stand there again, written after a recovery."""
+        path = self._directory / _JOURNAL
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if number > after:
+                        yield Restriction.of_line(line)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise GuardUnreadable(f"the guard's journal {path} cannot be read: {error}") from error
+        except ValueError as error:  # BadJson, and base64 that is none
+            what = f"the guard's journal {path} is damaged in line {number}: {error}"
+            raise GuardUnreadable(what) from error
 
     def restrict(self, restrictions: Sequence[Restriction]) -> None:
         """Append restrictions to the journal, durably."""

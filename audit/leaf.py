@@ -1,11 +1,14 @@
 """Leaves: what an entry says in the open, and the salted digests of all else (ADR 1, RFC 9901)."""
 
 import re
+from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
+
+import orjson
 
 from kernel.canonical import Json, canonical
 from kernel.chance import Chance
@@ -27,6 +30,9 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _WORD = re.compile(r"[a-z_]{1,40}")
 _DECISION = re.compile(r"permit|deny")
 _KIND = re.compile(r"agreement|agency|source")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
+_ROOT = re.compile(r"[A-Za-z0-9+/]{43}=")
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{90}[A-Za-z0-9+/=]{2}")
 _SENTENCE = re.compile(r"[!-~](?:[ -~]{0,398}[!-~])?")
 
 MEMBERS: Final[Mapping[str, re.Pattern[str]]] = {
@@ -40,15 +46,20 @@ MEMBERS: Final[Mapping[str, re.Pattern[str]]] = {
     "consumer": _NAME,
     "decision": _DECISION,
     "exchange": _NAME,
+    "kept": _SIZE,
     "key": _NAME,
     "kind": _KIND,
     "name": _NAME,
     "origin": _NAME,
     "policy": _DIGEST,
+    "previous": _NAME,
     "provider": _NAME,
     "purpose": _NAME,
     "reason": _SENTENCE,
+    "root": _ROOT,
     "service": _NAME,
+    "signature": _SIGNATURE,
+    "size": _SIZE,
     "use": _WORD,
 }
 
@@ -66,6 +77,10 @@ _NOTHING = (frozenset[str](), frozenset[str]())
 
 HEADERS: Final[Mapping[EntryType, tuple[frozenset[str], frozenset[str]]]] = {
     EntryType.LOG_OPENED: (frozenset({"origin", "key"}), frozenset()),
+    EntryType.LOG_RECOVERED: (
+        frozenset({"origin", "previous", "kept", "size", "root", "signature"}),
+        frozenset(),
+    ),
     EntryType.EXCHANGE_DECISION: (_PARTIES | _TERMS | {"decision"}, frozenset({"consent"})),
     EntryType.EXCHANGE_RELEASE: (_PARTIES | _TERMS, frozenset({"consent", "decision"})),
     EntryType.EXCHANGE_REFUSAL: (_PARTIES, _TERMS | {"consent", "decision"}),
@@ -144,6 +159,12 @@ def draft(entry: Entry, chance: Chance) -> Draft:
 def disclosure(salt: str, name: str, value: Json) -> str:
     """Return a disclosure as RFC 9901 §4.2.1 has it: base64url of `[salt, name, value]`."""
     return _base64url(canonical([salt, name, value]))
+
+
+def disclosed(text: str) -> tuple[str, Json]:
+    """Return name and value of a disclosure that we made ourselves."""
+    _, name, value = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return name, value
 
 
 def digest(disclosed: str) -> str:

@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,10 +12,10 @@ import orjson
 
 from audit import leaf, store
 from audit.batch import Committed, Placed
-from audit.checkpoint import Checkpoint, tlog_proof
+from audit.checkpoint import Checkpoint, Signer, tlog_proof
 from audit.guard import Guard
 from audit.merkle import inclusion
-from audit.model import BadLedger
+from audit.model import BadLedger, Turn
 from audit.waiting import Job, Line, Refused, unavailable
 from audit.writer import Keys, Writer
 from kernel.canonical import Json
@@ -65,6 +65,7 @@ class Ledger:
         head_age = self._limits.head_age
         self._writer = Writer(Guard(guard, keys.signer), keys, clock, chance, head_age)
         self._line = Line(self._limits.waiting)
+        self._watch: Callable[[Turn], None] = lambda _: None
         self._fault: str | None = "it is not open"
         self._ended = threading.Event()
         self._keeper = threading.Thread(target=self._keep_up, name="ledger", daemon=True)
@@ -90,6 +91,25 @@ class Ledger:
             self._line.take(waiting=True)  # and never leave it
             self._turn([])
         self._fault = "it is closed"
+
+    @property
+    def signer(self) -> Signer:
+        """Return the log's key under the log's name now, which a recovery changes."""
+        return self._writer.signer
+
+    def watch(self, watch: Callable[[Turn], None]) -> None:
+        """Tell each turn from now on to whoever measures."""
+        self._watch = watch
+
+    @property
+    def waiting(self) -> int:
+        """Return how many appends wait now for others to write."""
+        return self._line.waiting
+
+    @property
+    def behind(self) -> float:
+        """Return for how many seconds the guard has not had the newest head."""
+        return self._writer.behind()
 
     @property
     def fault(self) -> str | None:
@@ -177,9 +197,11 @@ class Ledger:
         """
         jobs = own
         error: Exception | None = None
+        began = held = self._clock.monotonic()
         try:
             deadline = Deadline.within(self._limits.patience, self._clock)
             with self._database.sequence(deadline) as connection:
+                held = self._clock.monotonic()
                 if jobs and not alone:  # only now, so that waiting for the lock grows the batch
                     jobs = [*own, *self._line.more(self._limits.batch - 1)]
                 if jobs:
@@ -189,9 +211,16 @@ class Ledger:
             self._fault = None
         except Exception as caught:  # noqa: BLE001 - every caller is answered, whatever happens
             error = caught
+        if jobs:
+            self._tell(held - began, self._clock.monotonic() - held, error)
         if error is None or not self._retried(jobs, error):
             for job in jobs:
                 job.settle()
+
+    def _tell(self, waited: float, seconds: float, error: Exception | None) -> None:
+        written = self._writer.written if error is None else ()
+        failed = error is not None and not _concerns_entries(error)
+        self._watch(Turn(written, waited, seconds, failed))
 
     def _retried(self, jobs: list[Job], error: Exception) -> bool:
         """Fail the jobs of a turn, or give each a turn of its own; return whether it did that."""

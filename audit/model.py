@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from kernel.canonical import Json
 from kernel.clock import Micros
+from kernel.entry import Entry
 
 SHARD = 1
 """The one shard of this database; more come as rows of their own."""
@@ -34,6 +35,17 @@ class Tree:
 
     size: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Turn:
+    """One turn of whoever writes for all: what became durable, and the seconds that the right to
+    write and then the writing took. `failed` where the storage or the guard did."""
+
+    entries: tuple[Entry, ...]
+    waited: float
+    seconds: float
+    failed: bool
 
 
 class Body(NamedTuple):

@@ -2,15 +2,13 @@
 
 import sqlite3
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-import orjson
-
-from audit import store
-from audit.guard import Guard, Restriction
+from audit import journal, shards, store
+from audit.disclosures import RootKey
+from audit.guard import Guard
 from audit.merkle import EMPTY, Growth, leaf_hash, parts
 from audit.model import BadLedger, Head, Tree
-from kernel.canonical import Json
 from kernel.clock import Micros
 
 _REHASHED = 1024
@@ -60,7 +58,7 @@ def follow(connection: sqlite3.Connection, mine: Head) -> Head:
     return head
 
 
-def settle_journal(connection: sqlite3.Connection, guard: Guard, size: int) -> None:
+def settle_journal(connection: sqlite3.Connection, guard: Guard, root: RootKey, head: Head) -> None:
     """Check the guard's journal against the entries, and add restrictions that it missed.
 
     A crash between the commit and the journal leaves an entry that was never acknowledged.
@@ -69,32 +67,25 @@ def settle_journal(connection: sqlite3.Connection, guard: Guard, size: int) -> N
     after = -1
     if last is not None:
         after, digest = last
-        if after >= size:
+        if after >= head.size:
             raise BadLedger(
                 f"the guard's journal holds a restriction at index {after},"
-                f" but the database ends at {size - 1}: it is an older copy"
+                f" but the database ends at {head.size - 1}: it is an older copy; what it lacks is"
+                f" put back by `audit recover`"
             )
         ((_, value),) = store.leaves(connection, after, after + 1)
         if b64encode(value) != digest:
             raise BadLedger(f"the entry {after} is not the restriction in the guard's journal")
-    rows = connection.execute(
-        'SELECT l."index", l.hash, l.leaf FROM ledger_restriction AS r'
-        ' JOIN ledger_leaf AS l ON l."index" = r."index" WHERE r."index" > ? ORDER BY r."index"',
-        (after,),
-    ).fetchall()
-    if rows:
-        guard.restrict([Restriction(index, value, _header(text)) for index, value, text in rows])
-
-
-def _header(text: bytes) -> Mapping[str, Json]:
-    """Return the header as the journal has it; the digests and the version stay in the leaf."""
-    members: dict[str, Json] = orjson.loads(text)
-    return {name: members[name] for name in members if name not in {"_sd", "_sd_alg", "v"}}
+    origins = shards.origins(connection, head.origin)
+    if lines := journal.missing(connection, root, origins, after):
+        guard.restrict(lines)
 
 
 def _check_head(connection: sqlite3.Connection, head: Head, origin: str, found: int) -> None:
     if head.origin != origin:
-        raise BadLedger(f"the database holds the log {head.origin}, not {origin}")
+        raise BadLedger(
+            f"the database holds the log {head.origin}, not {origin}{_other(head, origin)}"
+        )
     if head.size != found:
         raise BadLedger(f"the state row says {head.size} entries, the table ends after {found}")
     tree = store.StoredTree(connection)
@@ -108,11 +99,21 @@ def _check_head(connection: sqlite3.Connection, head: Head, origin: str, found: 
             raise BadLedger(f"the leaf of entry {index} does not have the hash that is stored")
 
 
+def _other(head: Head, origin: str) -> str:
+    """Return what it means that another log than the guard's is found."""
+    if not shards.same_log(head.origin, origin):
+        return ""
+    if shards.number(head.origin) > shards.number(origin):
+        return ": a recovery was begun and not ended; run `audit recover` again"
+    return ": it is an older copy, from before a recovery"
+
+
 def _check_known(connection: sqlite3.Connection, tree: Tree, found: int) -> None:
     if tree.size > found:
         raise BadLedger(
             f"a checkpoint over {tree.size} entries was signed, but the database has only {found}:"
-            f" it is an older copy, or lost its end"
+            f" it is an older copy, or lost its end; nothing is released from it before"
+            f" `audit recover` has put back what people withdrew"
         )
     if store.StoredTree(connection).root(tree.size) != tree.root:
         raise BadLedger(

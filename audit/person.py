@@ -1,15 +1,14 @@
 """Person: everything that the ledger says about somebody, in their own numbered list."""
 
 import sqlite3
-from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import orjson
 
-from audit import store
+from audit import shards, store
 from audit.disclosures import Place, RootKey, Unreadable, unseal
-from audit.leaf import digest
+from audit.leaf import digest, disclosed
 from audit.model import Activity, BadLedger, Page, Shown
 from kernel.canonical import Json
 from kernel.effect import Key
@@ -78,6 +77,15 @@ def page(
     return Page(tuple(found), person.total, looked + 1 if looked > 0 else None)
 
 
+def recovered(connection: sqlite3.Connection) -> str | None:
+    """Return when the log was last recovered from a copy, as its entry says; None where never."""
+    rows = connection.execute('SELECT max("index") FROM ledger_recovery').fetchall()
+    if not rows or (index := rows[0][0]) is None:
+        return None
+    ((text, _),) = store.leaves(connection, index, index + 1)
+    return str(orjson.loads(text)["time"])
+
+
 def one(
     connection: sqlite3.Connection, root: RootKey, ref: SubjectRef, number: int
 ) -> Shown | None:
@@ -125,10 +133,7 @@ def opened(shown: Shown) -> Activity:
     """Return an entry with its disclosures read."""
     header: dict[str, Json] = orjson.loads(shown.leaf)
     del header["_sd"], header["_sd_alg"]
-    disclosures: dict[str, Json] = {}
-    for text in shown.disclosures:
-        _, name, value = orjson.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        disclosures[name] = value
+    disclosures = dict(map(disclosed, shown.disclosures))
     return Activity(shown.number, shown.index, header, disclosures)
 
 
@@ -138,7 +143,7 @@ class _Person(NamedTuple):
     connection: sqlite3.Connection
     root: RootKey
     ref: SubjectRef
-    origin: str
+    origins: shards.Origins
     secret: bytes
     total: int
     last: int
@@ -154,7 +159,8 @@ class _Person(NamedTuple):
         secret, number, last = row["secret"], row["number"], row["last"]
         if not (isinstance(secret, bytes) and isinstance(number, int) and isinstance(last, int)):
             raise BadLedger("a row of the person table is not as the ledger wrote it")
-        return cls(connection, root, ref, head.origin, secret, number, last)
+        origins = shards.origins(connection, head.origin)
+        return cls(connection, root, ref, origins, secret, number, last)
 
     def back_from(self, number: int) -> Iterator[_Line]:
         """Yield the lines from a number down to 1."""
@@ -188,7 +194,7 @@ class _Person(NamedTuple):
         digests = orjson.loads(line.leaf)["_sd"]
         sealed = self.connection.execute(_SEALED, (self.ref, line.entry)).fetchone()[0]
         try:
-            place = Place(self.origin, line.entry, self.ref)
+            place = Place(self.origins.at(line.entry), line.entry, self.ref)
             texts = unseal(self.root, self.secret, place, sealed)
         except Unreadable as error:
             what = f"the disclosures of entry {line.entry} do not open: {error}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from audit import verify_leaf, verify_receipt
-from audit.verify_receipt import Receipt
+from audit.verify_receipt import Expected
 from audit.verify_source import Directory, Site, Source
 from audit.verify_tree import HASH, MAX_NOTE, Checkpoint, Defect, VerifierKey, leaf_hash, node_hash
 
@@ -81,21 +81,30 @@ def verify(source: Source, question: Question, say: Callable[[str], None]) -> Ch
     receipts = []
     for name, text in question.receipts:
         try:
-            receipts.append(verify_receipt.read(text, key, question.jwks))
+            receipts.append(verify_receipt.read(name, text, key, question.jwks))
         except Defect as defect:
             raise Bad(0, f"receipt {name}: {defect}") from None
-    walk = _Walk(source, seen, receipts)
-    story = verify_leaf.Story(key.name)
+    expected = Expected(receipts)
+    walk = _Walk(source, seen, expected)
+    story = verify_leaf.Story(key)
     for index, leaf in walk.leaves():
         try:
             members = verify_leaf.parse(leaf)
             story.tell(index, members)
+            if members["type"] == "log.recovered":
+                expected.recovered(members)
             walk.add(index, leaf, members)
         except Defect as defect:
             raise Bad(index, str(defect)) from None
         if (index + 1) % _TOLD_EVERY == 0:
             say(f"{index + 1} of {seen.size} entries")
     walk.finish()
+    try:
+        story.finish()
+    except Defect as defect:
+        raise Bad(0, str(defect)) from None
+    for line in expected.lost:
+        say(line)
     return seen
 
 
@@ -136,14 +145,10 @@ def _checkpoint(
 class _Walk:
     """One pass over the entries, from left to right, that rebuilds every tile."""
 
-    def __init__(self, source: Source, seen: Checkpoint, receipts: Sequence[Receipt]) -> None:
+    def __init__(self, source: Source, seen: Checkpoint, expected: Expected) -> None:
         self._source = source
         self._seen = seen
-        self._receipts: dict[int, list[Receipt]] = {}
-        self._roots: dict[int, list[Receipt]] = {}
-        for receipt in receipts:
-            self._receipts.setdefault(receipt.index, []).append(receipt)
-            self._roots.setdefault(receipt.seen.size, []).append(receipt)
+        self._expected = expected
         self._levels: list[tuple[int, list[bytes]]] = []
         self._good = 0
 
@@ -170,12 +175,9 @@ class _Walk:
     def add(self, index: int, leaf: bytes, members: dict[str, str]) -> None:
         """Take one entry into the tree; raise `Defect` when a receipt knows another."""
         value = leaf_hash(leaf)
-        for receipt in self._receipts.pop(index, ()):
-            if receipt.leaf != value:
-                raise Defect("the entry is not the one that a receipt proves")
-            receipt.compare(members)
+        self._expected.entry(index, value, members)
         self._push(0, value)
-        for receipt in self._roots.pop(index + 1, ()):
+        for receipt in self._expected.trees(index + 1):
             if self._root() != receipt.seen.root:
                 what = f"the first {index + 1} entries are not those that a receipt proves"
                 raise Bad(receipt.index, what)
@@ -188,8 +190,7 @@ class _Walk:
                 self._compare(level, n, hashes)
         if self._root() != self._seen.root:
             raise Bad(self._good, "the entries do not lead to the checkpoint's root")
-        left = [receipt for group in self._roots.values() for receipt in group]
-        for receipt in sorted(left, key=lambda receipt: receipt.index):
+        for receipt in self._expected.left():
             what = f"a receipt proves a log of {receipt.seen.size} entries, this has fewer"
             raise Bad(min(receipt.index, self._seen.size), what)
 

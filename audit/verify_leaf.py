@@ -8,18 +8,23 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from audit.verify_tree import Defect
+from audit.verify_tree import Defect, VerifierKey, earlier
 
 MAX_LEAF: Final = 8 * 1024
 
 _VISIBLE = re.compile(r"[!-~]{1,200}")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,15}")
 _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
     "agreement_revision": re.compile(r"[0-9a-f]{64}"),
     "basis": re.compile(r"[a-z_]{1,40}"),
     "decision": re.compile(r"permit|deny"),
+    "kept": _SIZE,
     "kind": re.compile(r"agreement|agency|source"),
     "policy": re.compile(r"[0-9a-f]{64}"),
     "reason": re.compile(r"(?! )[ -~]{1,400}(?<! )"),
+    "root": re.compile(r"[A-Za-z0-9+/]{43}="),
+    "signature": re.compile(r"[A-Za-z0-9+/]{90}[A-Za-z0-9+/=]{2}"),
+    "size": _SIZE,
     "time": re.compile(
         r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z"
     ),
@@ -31,6 +36,7 @@ _TERMS = "provider service agreement agreement_revision purpose basis policy"
 _CONSENT = ("consent agreement agreement_revision", "consumer purpose basis")
 _MEMBERS: Final[Mapping[str, tuple[str, str]]] = {
     "log.opened": ("origin key", ""),
+    "log.recovered": ("origin previous kept size root signature", ""),
     "exchange.decision": (f"exchange consumer decision {_TERMS}", "consent"),
     "exchange.release": (f"exchange consumer {_TERMS}", "consent decision"),
     "exchange.refusal": ("exchange consumer", f"consent decision {_TERMS}"),
@@ -95,9 +101,11 @@ def parse(leaf: bytes) -> dict[str, str]:
 class Story:
     """What the entries so far allow the next one to say."""
 
-    def __init__(self, origin: str) -> None:
-        """Start before the first entry of the log of this origin."""
-        self._origin = origin
+    def __init__(self, key: VerifierKey) -> None:
+        """Start before the first entry of the log of this key."""
+        self._key = key
+        self.origin = ""
+        """The origin of the log as of the last entry; a recovery changes it."""
         self._time = ""
         self._open: dict[str, dict[str, str]] = {}
         self._closed: set[str] = set()
@@ -111,12 +119,14 @@ class Story:
         kind = members["type"]
         if (index == 0) != (kind == "log.opened"):
             raise Defect("the log must begin with its one log.opened")
-        if kind == "log.opened" and members["origin"] != self._origin:
-            raise Defect("the log was opened under another origin")
+        if kind == "log.opened":
+            self._opened(members["origin"])
         if members["time"] < self._time:
             raise Defect("the entry's time lies before the entry ahead of it")
         self._time = members["time"]
-        if kind.startswith("exchange."):
+        if kind == "log.recovered":
+            self._recovered(index, members)
+        elif kind.startswith("exchange."):
             self._exchange(kind.removeprefix("exchange."), members)
         elif kind.startswith("consent."):
             self._consent(kind, members["consent"])
@@ -124,6 +134,30 @@ class Story:
             self._case(kind, members["case"])
         elif kind.startswith("stop."):
             self._stop(kind, (members["kind"], members["name"]))
+
+    def finish(self) -> None:
+        """Raise `Defect` where the entries do not lead to the log of the key."""
+        if self.origin not in {"", self._key.name}:
+            raise Defect("the log was opened under another origin, and no recovery leads to this")
+
+    def _opened(self, origin: str) -> None:
+        if origin != self._key.name and not earlier(origin, self._key.name):
+            raise Defect("the log was opened under another origin")
+        self.origin = origin
+
+    def _recovered(self, index: int, members: dict[str, str]) -> None:
+        """Check where a recovered log goes on, and that what was lost had been signed."""
+        origin, previous = members["origin"], members["previous"]
+        if previous != self.origin and not earlier(self.origin, previous):
+            raise Defect("the recovery is not one of this log")
+        if not earlier(previous, origin) or earlier(self._key.name, origin):
+            raise Defect("the recovery leads to the origin of another log")
+        if index != int(members["kept"]):
+            raise Defect("the recovery does not stand where it says that the log was cut")
+        lost = f"{previous}\n{members['size']}\n{members['root']}\n"
+        note = f"{lost}\n— {previous} {members['signature']}\n"
+        self._key.named(previous).open(note.encode())
+        self.origin = origin
 
     def _exchange(self, step: str, members: dict[str, str]) -> None:
         name = members["exchange"]

@@ -19,6 +19,19 @@ _MAX_PATH = 63
 _ED25519 = 1
 _KEY_ID = 4
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
+_SHARD = re.compile(r"(.+)/([1-9][0-9]{0,5})")
+
+
+def earlier(origin: str, later: str) -> bool:
+    """Return whether one origin is that of a log before it was recovered and got the other: `log`,
+    `log/2`, `log/3` and so on."""
+    (one, first), (two, second) = _shard(origin), _shard(later)
+    return one == two and first < second
+
+
+def _shard(origin: str) -> tuple[str, int]:
+    match = _SHARD.fullmatch(origin)
+    return (origin, 1) if match is None else (match[1], int(match[2]))
 
 
 class Defect(Exception):
@@ -138,6 +151,11 @@ class VerifierKey:
         if expected.hex() != key_id:
             raise Defect("the verifier key's id does not belong to its name and key")
         return cls(name, expected, data[1:])
+
+    def named(self, name: str) -> "VerifierKey":
+        """Return the same key under another name: an origin of a log that was recovered."""
+        data = name.encode() + b"\n" + bytes([_ED25519]) + self.public
+        return VerifierKey(name, hashlib.sha256(data).digest()[:_KEY_ID], self.public)
 
     def open(self, note: bytes) -> Checkpoint:
         """Return the checkpoint of a signed note by this key, or raise `Defect`."""

@@ -103,6 +103,11 @@ class Line:
         self._line: SimpleQueue[Job] = SimpleQueue()
         self._lead = Lock()
 
+    @property
+    def waiting(self) -> int:
+        """Return how many jobs stand in line now."""
+        return self._line.qsize()
+
     def enter(self, job: Job, seconds: float) -> bool:
         """Return False when somebody settled the job; True when the caller has the lead now, and
         has to write the job first if it `leads`. Raises `Refusal` out of patience, and at once

@@ -5,14 +5,14 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit import leaf, opening, store
+from audit import leaf, opening, shards, store
 from audit.batch import Batch, Committed
 from audit.checkpoint import Checkpoint, Signer
 from audit.disclosures import RootKey
 from audit.guard import Guard
 from audit.leaf import Draft
 from audit.merkle import EMPTY
-from audit.model import Head, Tree
+from audit.model import BadLedger, Head, Tree
 from audit.waiting import Job, unavailable
 from kernel.chance import Chance
 from kernel.clock import Clock
@@ -45,10 +45,15 @@ class Writer:
         self._head: Head | None = None
         self._floor = Tree(0, EMPTY)
         self._kept = (0, 0.0)
+        self._current_until = clock.monotonic()
+        self.signer = keys.signer
+        """The log's key under the log's name, which is another one after a recovery."""
         self.newest: Checkpoint | None = None
         """Over the tree as we left it or found it right; nothing else is ever signed."""
         self.wrote = False
         """Whether the last commit reached the disk, so that trying again would write twice."""
+        self.written: tuple[Entry, ...] = ()
+        """What the last commit made durable."""
 
     def commit(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
         """Write the jobs' entries and effects in one transaction and tell each what became of it.
@@ -56,7 +61,7 @@ class Writer:
         Any error leaves nothing written; only the guard can fail after the commit, and then the
         restrictions alone are not acknowledged.
         """
-        self.wrote = False
+        self.wrote, self.written = False, ()
         if self._head is None:
             self.ready(connection)
         connection.execute("BEGIN IMMEDIATE")
@@ -91,6 +96,12 @@ class Writer:
             return None
         return max(0.0, self._kept[1] + self._head_age - self._clock.monotonic())
 
+    def behind(self) -> float:
+        """Return for how many seconds the guard has not had the newest head; 0 where it has it."""
+        if self.newest is None or self.newest.tree.size == self._kept[0]:
+            return 0.0
+        return max(0.0, self._clock.monotonic() - self._current_until)
+
     def keep(self, connection: sqlite3.Connection) -> None:
         """Put the newest head into the guard, when it is not there yet."""
         self._show(self.ready(connection))
@@ -99,22 +110,32 @@ class Writer:
 
     def _open(self, connection: sqlite3.Connection) -> Head:
         """Check database, tree and guard against each other; open the log where there is none."""
-        origin = self._keys.signer.name
         if store.head(connection) is None and not self._guard.exists():
             self._guard.keep(self._keys.signer.sign(Tree(0, EMPTY)))
-        known = (self._guard.head(), self._floor)
-        head = opening.inspect(connection, origin, known)
+        known = self._follow_guard()
+        head = opening.inspect(connection, self.signer.name, (known, self._floor))
         if head is None:
-            head = self._begin(connection, origin)
-        opening.settle_journal(connection, self._guard, head.size)
+            head = self._begin(connection, self.signer.name)
+        opening.settle_journal(connection, self._guard, self._keys.root, head)
         self._show(head)
         self._keep()
         return head
 
+    def _follow_guard(self) -> Tree:
+        """Return the guard's tree, and take the name under which it is signed: a log that was
+        recovered goes on under another, with a tree of its own."""
+        signer, note = self._guard.signed()
+        if signer.name != self.signer.name:
+            if shards.number(signer.name) < shards.number(self.signer.name):
+                raise BadLedger(f"the guard went back from {self.signer.name} to {signer.name}")
+            _log.warning("the log was recovered and goes on as %s", signer.name)
+            self.signer, self.newest, self._floor = signer, None, Tree(0, EMPTY)
+        return signer.read(note)
+
     def _begin(self, connection: sqlite3.Connection, origin: str) -> Head:
         """Write the state row and the log's first entry, `log.opened`, in one transaction."""
         empty = opening.unopened(origin)
-        header = {"origin": origin, "key": self._keys.signer.key_id.hex()}
+        header = {"origin": origin, "key": self.signer.key_id.hex()}
         batch = Batch(empty, self._clock.now(), self._keys.root, self._chance)
         connection.execute("BEGIN IMMEDIATE")
         store.write_head(connection, empty, None)
@@ -141,17 +162,9 @@ class Writer:
                     job.error = second
 
     def _write(self, connection: sqlite3.Connection, batch: Batch) -> Head:
-        head = batch.after()
-        for table, rows in batch.changed.items():
-            store.write(connection, table, list(rows.values()), replace=True)
-        store.write(connection, "ledger_leaf", batch.leaves, replace=False)
-        store.write(connection, "ledger_body", batch.bodies, replace=False)
-        store.write(connection, "ledger_tile", batch.tiles(), replace=False)
-        restrictions = [(restriction.index,) for restriction in batch.restrictions]
-        store.write(connection, "ledger_restriction", restrictions, replace=False)
-        store.write_head(connection, head, batch.head.size)
+        head = write(connection, batch)
         connection.execute("COMMIT")
-        self.wrote = True
+        self.wrote, self.written = True, tuple(batch.entries)
         return head
 
     def _acknowledge(self, head: Head, batch: Batch, jobs: Sequence[Job]) -> None:
@@ -177,7 +190,9 @@ class Writer:
         """Return the checkpoint of a head that was checked or written by ourselves."""
         tree = Tree(head.size, head.root)
         if self.newest is None or self.newest.tree != tree:
-            self.newest = Checkpoint(tree, self._keys.signer)
+            if self.newest is not None and self.newest.tree.size == self._kept[0]:
+                self._current_until = self._clock.monotonic()
+            self.newest = Checkpoint(tree, self.signer)
             self._floor = tree
         return self.newest
 
@@ -186,3 +201,17 @@ class Writer:
             self._kept = (self._kept[0], self._clock.monotonic())  # also when it fails: no hurry
             self._guard.keep(self.newest.note())
             self._kept = (self.newest.tree.size, self._kept[1])
+
+
+def write(connection: sqlite3.Connection, batch: Batch) -> Head:
+    """Write what a batch holds, within the transaction that is open, and return its head."""
+    head = batch.after()
+    for table, rows in batch.changed.items():
+        store.write(connection, table, list(rows.values()), replace=True)
+    store.write(connection, "ledger_leaf", batch.leaves, replace=False)
+    store.write(connection, "ledger_body", batch.bodies, replace=False)
+    store.write(connection, "ledger_tile", batch.tiles(), replace=False)
+    restrictions = [(restriction.index,) for restriction in batch.restrictions]
+    store.write(connection, "ledger_restriction", restrictions, replace=False)
+    store.write_head(connection, head, batch.head.size)
+    return head

@@ -58,7 +58,8 @@ class PeopleLog:
         except BadLedger as bad:
             raise self._not_whole(bad) from bad
         entries = tuple(self._seen(ref, one) for one in page.entries)
-        return Stretch(entries, page.total, page.before)
+        recovered = person.recovered(self._read())
+        return Stretch(entries, page.total, page.before, recovered)
 
     def one(self, ref: SubjectRef, number: int) -> Seen | None:
         """Return the entry of a number in the person's list."""

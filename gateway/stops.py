@@ -81,7 +81,12 @@ def stop(ledger: Ledger, kind: Halts, name: str, reason: str) -> Logged:
         control=True,
         restricts=True,
     )
-    return ledger.append(entry, _effect(kind, name, _STOPPED, reason))
+    return ledger.append(entry, stopping(kind, name, reason))
+
+
+def stopping(kind: Halts, name: str, reason: str) -> Effect:
+    """Return what stops something; it raises `Refusal` where that is stopped already."""
+    return _effect(kind, name, _STOPPED, reason)
 
 
 def resume(ledger: Ledger, kind: Halts, name: str, reason: str | None) -> Logged:

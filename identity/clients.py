@@ -101,8 +101,14 @@ class Clients:
             control=True,
             restricts=True,
         )
-        place = Key("client", (client_id,))
-        return self.ledger.append(entry, Effect((place,), _disabling(place)))
+        return self.ledger.append(entry, disabling(client_id))
+
+
+def disabling(client_id: ClientId) -> Effect:
+    """Return what disables a client for ever; it raises `request.malformed` for one that is not
+    there or is disabled already."""
+    place = Key("client", (client_id,))
+    return Effect((place,), _disabling(place))
 
 
 def recipient(client: Client) -> Recipient:

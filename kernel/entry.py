@@ -16,6 +16,7 @@ class EntryType(StrEnum):
     """The types of leaf; later work adds some and never changes one (ADR 1)."""
 
     LOG_OPENED = "log.opened"
+    LOG_RECOVERED = "log.recovered"
     EXCHANGE_DECISION = "exchange.decision"
     EXCHANGE_RELEASE = "exchange.release"
     EXCHANGE_REFUSAL = "exchange.refusal"

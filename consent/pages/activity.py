@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from consent.cases import MAX_TEXT, CaseKind, CaseStore
 from consent.offer import Directory
-from consent.pages.detail import detail
+from consent.pages.detail import detail, moment
 from consent.pages.frame import Visit
 from consent.pages.listing import agencies, days
 from consent.pages.seen import NotWhole, Only, Outcome, PeopleLog, Seen
@@ -40,6 +40,7 @@ class Activity:
             "activity.html",
             days=days(stretch.entries, Teller(self.directory, language)),
             stretch=stretch,
+            recovered=moment(stretch.recovered) if stretch.recovered else None,
             only=only,
             agencies=agencies(self.directory, language),
             outcomes=_outcomes(),

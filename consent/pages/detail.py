@@ -68,8 +68,12 @@ class Detail:
 
 def moment_of(seen: Seen) -> Micros:
     """Return the entry's time."""
-    passed = datetime.fromisoformat(seen.text("time")) - _EPOCH
-    return Micros(passed // timedelta(microseconds=1))
+    return moment(seen.text("time"))
+
+
+def moment(text: str) -> Micros:
+    """Return the moment of a time as an entry writes it (RFC 3339)."""
+    return Micros((datetime.fromisoformat(text) - _EPOCH) // timedelta(microseconds=1))
 
 
 def detail(seen: Seen, teller: Teller) -> Detail:

@@ -108,11 +108,13 @@ class Seen:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Stretch:
-    """Some entries of a list, newest first; of how many; before which number it goes on."""
+    """Some entries of a list, newest first; of how many; before which number it goes on; and when
+    the log was last recovered from a copy, RFC 3339, None where it never was."""
 
     entries: tuple[Seen, ...]
     total: int
     before: int | None
+    recovered: str | None = None
 
 
 class PeopleLog(Protocol):

@@ -1,4 +1,4 @@
-"""Ledger: export the log, and verify a log with nothing but its files."""
+"""Ledger: export the log, verify a log with nothing but its files, and recover a lost end."""
 
 from pathlib import Path
 
@@ -8,6 +8,9 @@ from audit import verify as verifier
 from audit import verify_evidence as evidence_verifier
 from audit.export import Occupied, export
 from gateway.commands.opening import No, opened, plainly
+from gateway.recovering import Wish
+from gateway.recovering import recover as recovered
+from gateway.settings import Settings
 
 _FILE = click.Path(path_type=Path)
 
@@ -62,6 +65,27 @@ def verify(
     if (directory is None) == (url is None):
         raise click.UsageError("Name the log with --dir or with --url.")
     raise SystemExit(verifier.main(directory, url, vkey, list(receipts), keys))
+
+
+@audit.command()
+@click.option("--dry-run", "dry", is_flag=True, help="Only say what is lost.")
+@click.option("--checkpoint", type=_FILE, help="The backup's checkpoint, to hold it against.")
+@click.option(
+    *("--give-up", "given_up"),
+    type=click.IntRange(min=0),
+    multiple=True,
+    help="A restriction, by its index, that nobody can put back.",
+)
+@plainly
+def recover(*, dry: bool, checkpoint: Path | None, given_up: tuple[int, ...]) -> None:
+    """Let a restored database go on that lacks the log's last entries, once everything that people
+    withdrew since stands again. History stays as it is; the log goes on under a new origin.
+
+    \b
+    Example: python -m gateway audit recover --checkpoint backup/checkpoint --dry-run
+    """
+    note = None if checkpoint is None else checkpoint.read_text(encoding="utf-8", errors="replace")
+    recovered(Settings.from_environ(), Wish(dry, note, frozenset(given_up)), click.echo)
 
 
 @audit.command("verify-evidence")

@@ -118,7 +118,8 @@ def test_an_old_copy_of_the_database_beside_a_newer_guard_is_refused_in_one_sent
     assert told.stdout == ""
     assert told.stderr == (
         f"a checkpoint over {before + 1} entries was signed, but the database has only {before}:"
-        " it is an older copy, or lost its end\n"
+        " it is an older copy, or lost its end; nothing is released from it before `audit recover`"
+        " has put back what people withdrew\n"
     )
 
 

@@ -580,3 +580,17 @@ def test_an_authoritys_lock_is_told_as_such(home):
     person = home.person()
     home.rooms.ledger.append(*blocking(person, BlockKind.COURT, Means("authority", ""), lift=False))
     assert "An authority locked your data." in home.visitor(person).get("/activity/1").text
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "brought back from a copy"), ("fr", "copie le"), ("ar", "نسخة")]
+)
+def test_a_list_that_was_recovered_from_a_copy_does_not_claim_to_be_whole(
+    home, monkeypatch, language, said
+):
+    visitor = home.visitor(home.person())
+    visitor.language = language
+    assert said not in visitor.get("/activity").text
+    monkeypatch.setattr(lists, "recovered", lambda _: "2026-11-22T12:00:00.000000Z")
+    assert said in visitor.get("/activity").text
+    assert "This list is whole" not in visitor.get("/activity").text

@@ -17,6 +17,17 @@ LEAVES = Path(__file__).parents[2] / "assets" / "leaves"
 def entries() -> Iterator[Entry]:
     """Yield one entry of every type."""
     yield Entry(EntryType.LOG_OPENED, {"origin": stage.ORIGIN, "key": "0a1b2c3d"})
+    yield Entry(
+        EntryType.LOG_RECOVERED,
+        {
+            "origin": "gateway.example/audit/2",
+            "previous": stage.ORIGIN,
+            "kept": "17",
+            "size": "23",
+            "root": "A" * 42 + "E=",
+            "signature": "B" * 90 + "A=",
+        },
+    )
     yield stage.decision("ex_1", stage.person(1), stage.person(2))
     yield stage.release("ex_1", stage.person(1))
     yield stage.refusal("ex_2", stage.person(1))

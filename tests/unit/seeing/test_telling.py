@@ -14,6 +14,7 @@ from tests.unit.seeing.entries import Catalogue, entry
 TELLER = Teller(Catalogue(), "en")
 OF_NOBODY = {
     EntryType.LOG_OPENED,
+    EntryType.LOG_RECOVERED,
     EntryType.POLICY_ACTIVATED,
     EntryType.CLIENT_ADDED,
     EntryType.CLIENT_DISABLED,
