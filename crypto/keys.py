@@ -25,7 +25,9 @@ from kernel.clock import Clock, Micros
 _SECRET_BYTES = 32
 _P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _UNUSED = "unused"
-_SIGNERS = {"token": "ES256", "receipt": "EdDSA", "log": "EdDSA", "signin": "ES256"}
+_LATER = ("signin", "policy")
+"""Keys that the first versions did not have."""
+_SIGNERS = {"token": "ES256", "receipt": "EdDSA", "log": "EdDSA", **dict.fromkeys(_LATER, "ES256")}
 _SECRETS = ("pseudonym", "disclosure")
 
 
@@ -71,6 +73,8 @@ class KeyRing:
     receipt: SigningKey
     signin: SigningKey
     """Proves us to the provider that signs people in (RFC 7523)."""
+    policy: SigningKey
+    """Signs the policies that OPA loads."""
     log: LogKey
     pseudonym: Secret
     disclosure: Secret
@@ -95,6 +99,7 @@ class KeyRing:
             token=signers["token"],
             receipt=signers["receipt"],
             signin=signers["signin"],
+            policy=signers["policy"],
             log=LogKey(cast("Ed25519PrivateKey", signers["log"].jose.private_key)),
             pseudonym=secrets["pseudonym"],
             disclosure=secrets["disclosure"],
@@ -150,19 +155,22 @@ def _make(directory: Path, chance: Chance, now: Micros, kek: bytes | None) -> No
 
 
 def _complete(directory: Path, chance: Chance, now: Micros, kek: bytes | None) -> None:
-    """Add the key `signin` to a directory that was made before there was one. It alone may be made
-    anew: what it signs lives a minute, and the provider reads its public half from us."""
-    path = _path(directory, "signin")
-    if path.exists():
-        return
+    """Add the keys that a directory made by an earlier version lacks. These alone may be made
+    anew: nothing that they signed is kept, and whoever checks it reads the public half from us."""
+    for path in (_path(directory, name) for name in _LATER):
+        if not path.exists():
+            _add(path, chance, now, kek)
+
+
+def _add(path: Path, chance: Chance, now: Micros, kek: bytes | None) -> None:
     private = _members(_es256(chance))
-    draft = directory / f".signin.{chance.bits(8).hex()}"
+    draft = path.with_name(f".{path.stem}.{chance.bits(8).hex()}")
     try:
         write(draft, KeyFile(_kid(private), "active", now, private), kek, chance, path.name)
         with suppress(FileExistsError):
             path.hardlink_to(draft)
         draft.unlink()
-        _sync(directory)
+        _sync(path.parent)
     except OSError as error:
         raise KeyRefused(
             f"The key file {path} is missing and cannot be made: {error.strerror}."
@@ -183,12 +191,8 @@ def _fresh(chance: Chance) -> Mapping[str, Mapping[str, Json]]:
     receipt, log = (
         OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(chance.bits(32))) for _ in range(2)
     )
-    signers: dict[str, ECKey | OKPKey] = {
-        "token": _es256(chance),
-        "receipt": receipt,
-        "log": log,
-        "signin": _es256(chance),
-    }
+    signers: dict[str, ECKey | OKPKey] = {"token": _es256(chance), "receipt": receipt, "log": log}
+    signers |= {name: _es256(chance) for name in _LATER}
     made = {name: _members(key) for name, key in signers.items()}
     for name in _SECRETS:
         made[name] = {"secret": base64url.encode(chance.bits(_SECRET_BYTES))}

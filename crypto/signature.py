@@ -34,6 +34,7 @@ _NUMBER = 32
 """Bytes of each of the two numbers of an ES256 signature (RFC 7518 §3.4)."""
 _SHA256 = SHA256()
 _ECDSA = ECDSA(_SHA256)
+_ECDSA_ALIKE = ECDSA(_SHA256, deterministic_signing=True)
 _EDDSA = frozenset({"EdDSA", "Ed25519"})
 _PADDINGS: Mapping[str, AsymmetricPadding] = {
     "PS256": PSS(mgf=MGF1(_SHA256), salt_length=_SHA256.digest_size),
@@ -68,3 +69,11 @@ def made(algorithm: str, key: object, signed: bytes) -> bytes:
     if algorithm in _EDDSA and isinstance(key, Ed25519PrivateKey):
         return key.sign(signed)
     raise TypeError("the key does not make signatures of this algorithm")
+
+
+def made_alike(key: object, signed: bytes) -> bytes:
+    """Return our ES256 signature, the same bytes each time (RFC 6979), or raise `TypeError`."""
+    if not isinstance(key, EllipticCurvePrivateKey):
+        raise TypeError("the key does not make signatures of this algorithm")
+    numbers = decode_dss_signature(key.sign(signed, _ECDSA_ALIKE))
+    return b"".join(number.to_bytes(_NUMBER, "big") for number in numbers)

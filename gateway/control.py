@@ -111,6 +111,7 @@ class Control:
         self._patience = patience
         self._lock = threading.Lock()
         self._held: tuple[int, InForce] | None = None
+        self._coming: InForce | None = None
         self._stopped: tuple[int, Stops] | None = None
 
     def at(self, epoch: int) -> InForce:
@@ -162,7 +163,14 @@ class Control:
         self._held = (epoch, in_force)
         return in_force
 
+    def make_ready(self, bundle: Bundle) -> None:
+        """Make policies ready that will be in force soon; raises `PolicyError`."""
+        if self._coming is None or self._coming.revision != bundle.revision:
+            self._coming = self._prepare(bundle)
+
     def _ready(self, revision: Revision) -> InForce:
+        if (coming := self._coming) is not None and coming.revision == revision:
+            return coming
         try:
             return self._prepare(self.stored(revision))
         except (BadBundle, PolicyError) as error:
@@ -187,6 +195,11 @@ class Control:
         row = self._database.read().execute(_READ).fetchone()
         revision, before = (None if one is None else Revision(one) for one in tuple(row)[1:])
         return Activated(row["epoch"], revision, before)
+
+    def ready(self) -> str:
+        """Return the revision that this process decides under, or nothing before the first."""
+        held = self._held
+        return "" if held is None else held[1].revision
 
     def active(self) -> Revision | None:
         """Return the revision that the ledger says is in force, or None before the first."""

@@ -18,6 +18,14 @@ class BadDecision(ValueError):
     """The value is not a decision; the message says why and quotes nothing of it."""
 
 
+class OtherRevision(Refusal):
+    """The policies answered, but those of another revision than the one asked for."""
+
+    def __init__(self) -> None:
+        """Refuse with `policy.unavailable`."""
+        super().__init__(Reason.POLICY_UNAVAILABLE, "New policies are being made ready; try again.")
+
+
 def unavailable() -> Refusal:
     """Return the refusal for policies that gave no usable answer."""
     return Refusal(

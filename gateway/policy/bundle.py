@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from kernel.canonical import BadJson, canonical, parse
+from kernel.canonical import BadJson, Json, canonical, parse
 from kernel.names import Revision
 
 MAX_FILES = 512
@@ -18,6 +18,7 @@ MAX_TOTAL = 2 * 1024 * 1024
 ROOTS = ("exchange",)
 MANIFEST = ".manifest"
 TEST = "_test.rego"
+_UNREVISED: Mapping[str, Json] = {"revision": "", "roots": [*ROOTS], "rego_version": 1}
 _KEPT = {"exchange": (".rego",), "catalogue": (".yaml",), "schemas": (".json",)}
 
 
@@ -76,18 +77,34 @@ class Bundle:
         """Return the Rego modules by path."""
         return {path: text for path, text in self.files.items() if path.endswith(".rego")}
 
+    def write(self, directory: Path) -> None:
+        """Write the files into an empty directory."""
+        for path, text in self.files.items():
+            place = directory / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(text, encoding="utf-8", newline="")
+
+    def manifest(self) -> bytes:
+        """Return the manifest that carries the revision."""
+        return canonical({**_UNREVISED, "revision": self.revision})
+
     def opa_tarball(self) -> bytes:
         """Return an OPA bundle (`tar.gz`, the same bytes each time) that carries the revision."""
-        manifest = canonical({"revision": self.revision, "roots": ROOTS, "rego_version": 1})
-        members = {MANIFEST: manifest} | {path: self.rules[path].encode() for path in self.rules}
-        packed = io.BytesIO()
-        with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-            for path in sorted(members):
-                header = tarfile.TarInfo(path)
-                header.size = len(members[path])
-                header.mode = 0o444
-                archive.addfile(header, io.BytesIO(members[path]))
-        return gzip.compress(packed.getvalue(), mtime=0)
+        rules = self.rules
+        members = {MANIFEST: self.manifest()} | {path: rules[path].encode() for path in rules}
+        return packed(members)
+
+
+def packed(members: Mapping[str, bytes]) -> bytes:
+    """Return an archive (`tar.gz`) of these members, the same bytes each time."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for path in sorted(members):
+            header = tarfile.TarInfo(path)
+            header.size = len(members[path])
+            header.mode = 0o444
+            archive.addfile(header, io.BytesIO(members[path]))
+    return gzip.compress(content.getvalue(), mtime=0)
 
 
 def wanted(path: str) -> bool:
@@ -149,7 +166,7 @@ def _check_manifest(text: str | None) -> None:
         manifest = parse((text or "").encode(), max_bytes=MAX_FILE)
     except BadJson as error:
         raise BadBundle(f"{MANIFEST} is missing or cannot be read: {error}") from None
-    if manifest != {"revision": "", "roots": [*ROOTS], "rego_version": 1}:
+    if manifest != _UNREVISED:
         raise BadBundle(
             f'{MANIFEST} must say {{"revision": "", "roots": ["exchange"], "rego_version": 1}}: '
             "the revision is computed, and rules outside `exchange` are never asked"

@@ -105,6 +105,10 @@ class EmbeddedEngine:
             raise unavailable()
         return job.decision
 
+    def ready(self, revision: Revision) -> bool:
+        """Return whether a bundle of this revision was prepared."""
+        return revision in self._prepared
+
     def healthy(self) -> bool:
         """Return whether a thread is left that no late evaluation holds."""
         alive = sum(thread.is_alive() for thread in self._threads)

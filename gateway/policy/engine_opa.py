@@ -1,48 +1,36 @@
-"""The OPA engine: the same question, put to an Open Policy Agent that serves the same bundle."""
+"""The OPA engine: the same question, put to an Open Policy Agent that loaded the same policies."""
 
-import threading
-from typing import Any
-from urllib.parse import urlsplit
+from collections.abc import Sequence
 
-from opa_client.opa import OpaClient
-
-from gateway.decision import read_decision, read_input, unavailable
+from gateway.decision import OtherRevision, read_decision, read_input, unavailable
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
+from gateway.policy.engines import opa_addresses
 from gateway.policy.finding import BadOpaUrl, PolicyError
 from gateway.policy.lint import lint
-from gateway.policy.opa_session import FAULTS, BoundedSession
+from gateway.policy.opa_server import CLIENTS_ANSWER, OpaServer
 from kernel.canonical import Json
 from kernel.clock import Clock
 from kernel.names import Revision
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
-_QUERY = {"provenance": "true", "strict-builtin-errors": "true"}
+MOST_SERVERS = 2
 
 
 class OpaEngine:
-    """Asks OPA over its REST API. OPA loads its bundle itself; every answer names the revision
-    that made it, and one by another revision than asked for is no answer."""
+    """Asks OPA over its REST API: one server, or two that hold two revisions.
 
-    def __init__(self, url: str, clock: Clock, seconds: float = 1.0, ca_file: str = "") -> None:
-        """Take the address (`https`, or `http` on loopback) and how long an answer may take."""
-        try:
-            at = urlsplit(url)
-            host, port = at.hostname or "", at.port or 8181
-        except ValueError:
-            raise BadOpaUrl("the address of OPA cannot be read") from None
-        if at.scheme not in {"http", "https"} or not host or at.path not in {"", "/"}:
-            raise BadOpaUrl("the address of OPA is a scheme and a host, as in https://opa:8181")
-        if at.query or at.fragment or at.username is not None:
-            raise BadOpaUrl("the address of OPA has no user, query or fragment")
-        if at.scheme == "http" and host not in LOOPBACK:
-            raise BadOpaUrl("OPA on another host is asked over https: whoever answers, decides")
-        self._host = f"[{host}]" if ":" in host else host
-        self._port = port
-        self._ssl: str | bool = (ca_file or True) if at.scheme == "https" else False
-        self._clock = clock
-        self._seconds = seconds
-        self._own = threading.local()
+    OPA loads the signed policies itself and verifies them. Every answer names the revision that
+    made it, and one by another revision than asked for is no answer.
+    """
+
+    def __init__(self, urls: str, clock: Clock, seconds: float = 1.0, ca_file: str = "") -> None:
+        """Take one or two addresses, between them a space or a comma, or raise `BadOpaUrl`, and
+        how long an answer may take."""
+        named = opa_addresses(urls)
+        if not 1 <= len(named) <= MOST_SERVERS or len({*named}) != len(named):
+            raise BadOpaUrl("GATEWAY_OPA_URL is one address of OPA, or two different ones")
+        self.servers = tuple(OpaServer(url, clock, seconds, ca_file) for url in named)
+        self._seen: list[Json] = [None] * len(named)
 
     def prepare(self, bundle: Bundle) -> None:
         """Check the rules as the embedded engine does, or raise `PolicyError`; OPA loads them."""
@@ -51,66 +39,57 @@ class OpaEngine:
 
     def decide(self, input: bytes, revision: Revision) -> Decision:
         """Return the policies' decision on a canonical input, or raise `Refusal` with
-        `policy.unavailable`: undefined, malformed, late, or by another revision."""
+        `policy.unavailable`: undefined, malformed or late; `OtherRevision` where OPA answers."""
         try:
-            answer = self._client().query_rule(
-                input_data=read_input(input),
-                package_path="exchange",
-                rule_name="decision",
-                query_params=_QUERY,
-            )
-            return _decision(answer, revision)
-        except FAULTS as error:
+            read_input(input)
+        except ValueError as error:
             raise unavailable() from error
+        another = False
+        for place in self._order(revision):
+            try:
+                answer = self.servers[place].ask(input)
+                if self._note(place, answer) == revision:
+                    return _decision(answer)
+                another = True
+            except ValueError:
+                self._seen[place] = None
+        raise OtherRevision if another else unavailable()
+
+    def ready(self, revision: Revision) -> bool:
+        """Return whether an OPA has loaded a revision; looks at each."""
+        return revision in [self._look(place) for place in range(len(self.servers))]
 
     def healthy(self) -> bool:
-        """Return whether OPA is up and has loaded its bundle."""
+        """Return whether an OPA is up and has loaded its policies."""
+        return any(server.healthy() for server in self.servers)
+
+    def _order(self, revision: Revision) -> Sequence[int]:
+        """Return the servers' places, the one that had the revision last before the other."""
+        return sorted(range(len(self.servers)), key=lambda place: self._seen[place] != revision)
+
+    def _look(self, place: int) -> Json:
         try:
-            return bool(self._client().check_health(query={"bundles": "true"}))
-        except FAULTS:
-            return False
+            return self._note(place, self.servers[place].ask_by_client({}))
+        except CLIENTS_ANSWER:
+            self._seen[place] = None
+            return None
 
-    def _client(self) -> OpaClient:
-        """Return this thread's own client: its session is not for several threads at once."""
-        client: OpaClient | None = getattr(self._own, "client", None)
-        if client is None:
-            client = _Client(
-                self._clock,
-                host=self._host,
-                port=self._port,
-                version="v1",
-                ssl=self._ssl,
-                cert=None,
-                headers=None,
-                token=None,
-                retries=0,
-                timeout=self._seconds,
-            )
-            self._own.client = client
-        return client
+    def _note(self, place: int, answer: Json) -> Json:
+        """Return the one revision that made an answer, and keep in mind which server has it."""
+        loaded = _revisions(answer)
+        self._seen[place] = loaded[0] if len(loaded) == 1 else None
+        return self._seen[place]
 
 
-class _Client(OpaClient):  # type: ignore[misc] # the package has no types
-    """The client with a session that is bounded."""
-
-    def __init__(self, clock: Clock, **options: Any) -> None:
-        self._clock = clock
-        super().__init__(**options)
-
-    def _init_session(self) -> BoundedSession:
-        return BoundedSession(super()._init_session(), self._clock)
-
-
-def _decision(answer: Json, revision: Revision) -> Decision:
+def _decision(answer: Json) -> Decision:
     """Return the decision in OPA's answer; without `result` the decision is undefined."""
     if not isinstance(answer, dict) or "result" not in answer:
         raise ValueError("the decision is undefined")
-    if _revisions(answer.get("provenance")) != [revision]:
-        raise ValueError("another revision decided")
     return read_decision(answer["result"])
 
 
-def _revisions(provenance: Json) -> list[Json]:
+def _revisions(answer: Json) -> list[Json]:
+    provenance = answer.get("provenance") if isinstance(answer, dict) else None
     bundles = provenance.get("bundles") if isinstance(provenance, dict) else None
     if not isinstance(bundles, dict):
         return []

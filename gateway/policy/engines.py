@@ -1,5 +1,6 @@
 """Engines: which policy engine the settings choose."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from gateway.model import Decision
@@ -20,13 +21,46 @@ class PreparedEngine(Protocol):
         """Return the policies' decision on a canonical input, or raise `Refusal`."""
         ...
 
+    def ready(self, revision: Revision) -> bool:
+        """Return whether it has a revision now."""
+        ...
+
     def healthy(self) -> bool:
         """Return whether it can answer now."""
         ...
 
 
+def opa_addresses(value: str | None) -> Sequence[str]:
+    """Return the addresses of OPA in a setting, between them a space or a comma."""
+    return (value or "").replace(",", " ").split()
+
+
+class EngineWatch(Protocol):
+    """Measures what an engine does."""
+
+    def around(self, engine: PreparedEngine) -> PreparedEngine:
+        """Return the engine, its evaluations measured."""
+        ...
+
+    def remembered(self) -> None:
+        """Count a decision that was remembered."""
+        ...
+
+
+class Unwatched:
+    """Measures nothing."""
+
+    def around(self, engine: PreparedEngine) -> PreparedEngine:
+        """Return the engine as it is."""
+        return engine
+
+    def remembered(self) -> None:
+        """Count nothing."""
+
+
 def engine_for(opa_url: str | None, clock: Clock) -> PreparedEngine:
-    """Return OPA where its address is set, else the engine in this process; raises `BadOpaUrl`."""
+    """Return OPA where its address, or two, is set, else the engine in this process; raises
+    `BadOpaUrl`."""
     if opa_url is None:
         return EmbeddedEngine(clock)
     # OPA's client brings an HTTP stack of 15 MiB that nobody else needs.

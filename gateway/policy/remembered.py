@@ -4,6 +4,8 @@ A decision follows from the input's bytes and the revision's rules alone: `lint`
 tell one evaluation from another. The input names nobody, and its time is the minute.
 """
 
+from collections.abc import Callable
+
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
 from gateway.policy.engines import PreparedEngine
@@ -14,13 +16,21 @@ MOST = 4096
 MOST_BYTES = 8 * 1024 * 1024
 
 
+def _nobody() -> None:
+    """Tell nobody."""
+
+
 class RememberingEngine:
     """Stands before an engine and asks it each question once; only decisions are remembered, never
     a failure to make one."""
 
-    def __init__(self, engine: PreparedEngine, most: int = MOST) -> None:
-        """Take the engine, and how many decisions may be held."""
+    def __init__(
+        self, engine: PreparedEngine, told: Callable[[], None] = _nobody, most: int = MOST
+    ) -> None:
+        """Take the engine, who is told of each decision that was remembered, and how many may be
+        held."""
         self._engine = engine
+        self._told = told
         self.remembered: Recent[tuple[Revision, bytes], Decision] = Recent(most, MOST_BYTES)
 
     def prepare(self, bundle: Bundle) -> None:
@@ -36,7 +46,13 @@ class RememberingEngine:
         if decision is None:
             decision = self._engine.decide(input, revision)
             self.remembered.keep(asked, decision, len(input))
+        else:
+            self._told()
         return decision
+
+    def ready(self, revision: Revision) -> bool:
+        """Return whether the engine has a revision now."""
+        return self._engine.ready(revision)
 
     def healthy(self) -> bool:
         """Return whether the engine can answer now."""

@@ -65,7 +65,10 @@ def unavailable(engine: OpaEngine, revision: Revision = WANTED) -> bool:
 
 
 def test_a_sound_answer_is_the_decision(serve: Serve) -> None:
-    assert serve(orjson.dumps(SOUND)).decide(b"{}", WANTED).fields == ("/a",)
+    engine = serve(orjson.dumps(SOUND))
+    assert engine.decide(b"{}", WANTED).fields == ("/a",)
+    assert engine.ready(WANTED)
+    assert not engine.ready(Revision("b" * 64))
 
 
 @pytest.mark.parametrize(
@@ -97,18 +100,20 @@ def test_an_answer_that_is_undefined_or_by_another_revision_is_refused(
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"<html>", b'{"result": 1, "result": 2}'])
 def test_an_answer_that_is_not_json_is_refused(serve: Serve, body: bytes) -> None:
-    assert unavailable(serve(body))
+    assert unavailable(engine := serve(body))
+    assert not engine.ready(WANTED)
 
 
 @pytest.mark.parametrize("status", [201, 204, 400, 401, 404, 500, 502, 503, 504])
 def test_an_answer_with_another_status_is_refused(serve: Serve, status: int) -> None:
     body = b"" if status == 204 else orjson.dumps(SOUND)
-    assert unavailable(serve(body, status))
+    assert unavailable(engine := serve(body, status))
+    assert not engine.ready(WANTED)
 
 
 def test_a_redirect_is_not_followed(serve: Serve) -> None:
     sound = serve(orjson.dumps(SOUND))
-    there = f"http://127.0.0.1:{sound._port}/v1/data/exchange/decision"
+    there = f"http://127.0.0.1:{sound.servers[0]._port}/v1/data/exchange/decision"
     assert unavailable(serve(b"", 307, Location=there))
 
 
@@ -141,7 +146,8 @@ def test_nothing_is_sent_for_an_input_that_is_not_json(serve: Serve) -> None:
     [
         "", "opa", "127.0.0.1:8181", "ftp://127.0.0.1", "http://opa:8181", "http://10.0.0.1",
         "http://127.0.0.1/v1", "http://127.0.0.1?a=b", "http://127.0.0.1#a",
-        "http://user@127.0.0.1", "http://127.0.0.1:99999",
+        "http://user@127.0.0.1", "http://127.0.0.1:99999", "http://127.0.0.1 http://opa",
+        "http://127.0.0.1 http://127.0.0.1", "http://[::1]:1,http://[::1]:2,http://[::1]:3",
     ],
 )  # fmt: skip
 def test_an_address_that_is_not_plainly_opas_is_refused(url: str) -> None:
@@ -185,7 +191,7 @@ def test_every_thread_has_a_client_of_its_own() -> None:
         def ask() -> None:
             for _ in range(5):
                 engine.decide(b"{}", served.revision)
-            clients.append(engine._client())
+            clients.append(engine.servers[0].client())
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:

@@ -21,6 +21,7 @@ from kernel.clock import SystemClock
 CHANCE, CLOCK = SystemChance(), SystemClock()
 KEK = bytes(range(32))
 NAMES = ("token", "receipt", "log", "pseudonym", "disclosure")
+LATER = ("signin", "policy")
 
 
 def opened(directory: Path, kek: Any = None) -> KeyRing:
@@ -42,7 +43,7 @@ def test_the_first_start_makes_keys_that_every_later_start_finds(directory: Path
     assert first.log.public() == second.log.public()
     assert first.pseudonym.value == second.pseudonym.value
     assert first.pseudonym.value != first.disclosure.value
-    assert sorted(entry.name for entry in first.entries) == sorted((*NAMES, "signin"))
+    assert sorted(entry.name for entry in first.entries) == sorted((*NAMES, *LATER))
     assert first.signin_jwks() == second.signin_jwks()
     assert {entry.state for entry in first.entries} == {"active"}
 
@@ -123,17 +124,19 @@ def test_a_lost_key_is_never_made_again_in_silence(directory: Path, name: str) -
         opened(directory)
 
 
-def test_a_directory_of_before_there_was_a_sign_in_gets_its_key_once(directory: Path) -> None:
+@pytest.mark.parametrize("name", LATER)
+def test_a_directory_of_before_there_was_a_key_gets_it_once(directory: Path, name: str) -> None:
     before = opened(directory)
-    (directory / "signin.json").unlink()
+    (directory / f"{name}.json").unlink()
     again, later = opened(directory), opened(directory)
-    assert again.signin.kid == later.signin.kid != before.signin.kid
+    kids = [getattr(keys, name).kid for keys in (before, again, later)]
+    assert kids[0] != kids[1] == kids[2]
     assert again.token_jwks() == before.token_jwks()
     assert {path.name for path in directory.iterdir()} == {
-        *(f"{name}.json" for name in (*NAMES, "signin")),
+        *(f"{name}.json" for name in (*NAMES, *LATER)),
         "unused",
     }
-    assert stat.S_IMODE((directory / "signin.json").stat().st_mode) == 0o600
+    assert stat.S_IMODE((directory / f"{name}.json").stat().st_mode) == 0o600
 
 
 def test_a_key_that_is_added_is_sealed_like_the_others(directory: Path) -> None:
