@@ -2,6 +2,7 @@
 
 import ssl
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from socket import socket
 from typing import NamedTuple
@@ -80,13 +81,15 @@ class HttpClient:
         self._limit = limit
         self._idle: deque[pycurl.Curl] = deque()
 
-    def get(self, url: str, seconds: float) -> Answer:
-        """Return the answer, whatever its status, or raise `Late` or `Broken`."""
+    def get(self, url: str, seconds: float, more: Sequence[str] = ()) -> Answer:
+        """Return the answer, whatever its status, or raise `Late` or `Broken`; `more` are header
+        lines of this request alone."""
         if seconds <= 0:
             raise Late
         body = _Body(self._limit, [])
         handle = self._take()
         handle.setopt(pycurl.URL, url)
+        handle.setopt(pycurl.HTTPHEADER, [*self._headers, *more])
         handle.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
         handle.setopt(pycurl.WRITEFUNCTION, body.write)
         handle.setopt(pycurl.HEADERFUNCTION, body.write_head)
@@ -143,7 +146,6 @@ class HttpClient:
         handle.setopt(pycurl.NOSIGNAL, 1)
         handle.setopt(pycurl.PATH_AS_IS, 1)
         handle.setopt(pycurl.MAXFILESIZE_LARGE, self._limit)
-        handle.setopt(pycurl.HTTPHEADER, self._headers)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
         return handle
 

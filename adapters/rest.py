@@ -10,6 +10,7 @@ from adapters.model import RestRead, SourceAddress
 from adapters.outgoing import Answer, Broken, HttpClient, Late
 from adapters.peers import Peers, is_loopback
 from adapters.record import MAX_RECORD, accept, path, pick
+from kernel import trace
 from kernel.canonical import Json
 from kernel.clock import Deadline
 from kernel.names import Pointer, Subject
@@ -38,7 +39,8 @@ class RestSource:
         person = quote(identifier(subject), safe="")
         url = self._base + self._read.path.replace("{subject}", person) + self._query(fields)
         try:
-            answer = self._http.get(url, sooner(deadline, self._timeout).left())
+            left = sooner(deadline, self._timeout).left()
+            answer = self._http.get(url, left, trace.onward(trace.SOURCE))
         except Late as error:
             raise self._faults.timeout() from error
         except Broken as error:

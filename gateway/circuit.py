@@ -1,4 +1,7 @@
-"""Circuit: a source that keeps failing is left alone for a while, then asked once to see."""
+"""Circuit: a source that keeps failing is left alone for a while, then asked once to see.
+
+Each worker finds out for itself: five failures are few beside what it costs to ask others first.
+"""
 
 import threading
 from enum import StrEnum

@@ -26,6 +26,12 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 THREADS = 64
 """Requests that the application has taken in; `gateway.gates` says how many of those may wait for
 a slow source."""
+ARRIVED = "causeway.arrived"
+"""Where the environment says when the request was whole, on the machine's monotonic clock."""
+APART = ("/livez", "/readyz", "/metrics", "/policies/")
+"""Where the machine itself looks: answered by threads of their own and out of turn, since requests
+may all be waiting for OPA, and OPA for new policies from us."""
+THREADS_APART = 2
 WITHIN = 10.0
 """Seconds that a body may take."""
 LINGER, LINGERING = 1024 * 1024, 1.0
@@ -44,6 +50,7 @@ class Intake:
         self._limit = limit
         self._turns = turns or Turns()
         self._threads = ThreadPoolExecutor(THREADS, "request")
+        self._apart = ThreadPoolExecutor(THREADS_APART, "apart")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -55,9 +62,17 @@ class Intake:
         except HTTPException as error:
             environ["wsgi.input"] = Unusable(error)
         loop = asyncio.get_running_loop()
-        start, body = await loop.run_in_executor(self._threads, self._answer, environ)
+        environ[ARRIVED] = loop.time()
+        apart = environ["PATH_INFO"].startswith(APART)
+        threads = self._apart if apart else self._threads
+        answer = self._answer if apart else self._in_turn
+        start, body = await loop.run_in_executor(threads, answer, environ)
         await send(start)
         await send({"type": "http.response.body", "body": body})
+
+    def _in_turn(self, environ: "WSGIEnvironment") -> tuple[Mapping[str, Any], bytes]:
+        with self._turns.working():
+            return self._answer(environ)
 
     def _answer(self, environ: "WSGIEnvironment") -> tuple[Mapping[str, Any], bytes]:
         start: dict[str, Any] = {"type": "http.response.start"}
@@ -68,12 +83,11 @@ class Intake:
                 (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
             ]
 
-        with self._turns.working():
-            pieces = self._application(environ, begin)
-            try:
-                return start, b"".join(pieces)
-            finally:  # PEP 3333: whoever sent the pieces says so, whatever came of them
-                getattr(pieces, "close", lambda: None)()
+        pieces = self._application(environ, begin)
+        try:
+            return start, b"".join(pieces)
+        finally:  # PEP 3333: whoever sent the pieces says so, whatever came of them
+            getattr(pieces, "close", lambda: None)()
 
     async def _arrived(self, length: str, receive: Receive) -> bytes:
         body, over = b"", length.isdecimal() and int(length) > self._limit

@@ -2,9 +2,16 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from contextlib import suppress
+from types import TracebackType
+from typing import Any
 
+import orjson
 import structlog
+
+from kernel.clock import Micros, rfc3339
+from kernel.trace import current
 
 LEVELS = {
     "debug": logging.DEBUG,
@@ -12,6 +19,8 @@ LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+MOST = 4096
+"""Characters of what a library says."""
 
 
 class _Lines(structlog.PrintLogger):
@@ -25,13 +34,51 @@ class _Lines(structlog.PrintLogger):
     log = debug = info = warning = error = critical = msg
 
 
+class Formatter(logging.Formatter):
+    """What a library says, as a line like ours: of an error its type and place alone."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "event": record.getMessage()[:MOST],
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": rfc3339(Micros(int(record.created * 1_000_000))),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            kind, _, trace = record.exc_info
+            line |= {"kind": kind.__qualname__, "where": _place(trace)}
+        return orjson.dumps(traced(None, "", line), option=orjson.OPT_SORT_KEYS).decode()
+
+
+SERVER: dict[str, Any] = {
+    "formatters": {"generic": {"()": Formatter}},
+    "handlers": {
+        "console": {"formatter": "generic", "class": "logging.StreamHandler", "stream": sys.stderr}
+    },
+    "loggers": {"_granian": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+}
+"""How the server under the gateway logs: likewise."""
+
+
+def traced(_: object, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Put the trace of the request at hand into a line: as answers tell it, and as other hosts'
+    logs have it."""
+    if (trace := current()) is not None:
+        line["trace"], line["trace_id"] = trace.name, trace.id
+    return line
+
+
 def configure(level: str) -> None:
     """Set up structlog; libraries speak from warnings on, since some print tokens below that."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            traced,
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -42,10 +89,16 @@ def configure(level: str) -> None:
 
 def fault(error: Exception, exchange: str) -> None:
     """Report a fault that should not exist: its type and place, never its text or its values."""
-    place = error.__traceback__
+    structlog.get_logger().error(
+        "fault",
+        kind=type(error).__qualname__,
+        where=_place(error.__traceback__),
+        exchange=exchange,
+    )
+
+
+def _place(place: TracebackType | None) -> str:
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else "unknown"
-    structlog.get_logger().error(
-        "fault", kind=type(error).__qualname__, where=where.rpartition("/")[2], exchange=exchange
-    )
+    return where.rpartition("/")[2]

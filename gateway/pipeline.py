@@ -23,6 +23,7 @@ from gateway.minimise import minimise
 from gateway.model import Answer, Ask, Docket, Extract, Permit, Receipt, Warrant
 from gateway.ports import Authenticate, Consents, Control, Fetch
 from gateway.resolve import agreement_for, running, service_for
+from gateway.steps import Step, unwatched
 from identity.model import Caller, Credentials, Scope
 from kernel.canonical import Json
 from kernel.clock import Clock
@@ -47,6 +48,8 @@ class Pipeline:
     clock: Clock
     report: Callable[[Exception, str], None]
     """Tells the operator of a fault that should not exist, and in which exchange."""
+    at: Callable[[Step], None] = unwatched
+    """Tells whoever measures that a step begins."""
 
     def handle(self, credentials: Credentials, posted: Posted) -> Answer:
         """Return the sealed answer with its receipt, or raise `Refusal`; nothing else escapes.
@@ -57,6 +60,7 @@ class Pipeline:
         """
         docket: Docket | None = None
         try:
+            self.at(Step.AUTHENTICATE)
             caller = self.authenticate(credentials, Scope.EXCHANGE_REQUEST)  # (1)
             docket = self.journal.open(caller, self.ask(caller, posted))
             return self._exchange(docket)
@@ -69,23 +73,30 @@ class Pipeline:
 
     def _exchange(self, docket: Docket) -> Answer:
         warrant = self._current(docket, self._decided)  # (2) to (5)
+        self.at(Step.FETCH)
         record = self.fetch(warrant)  # (6)
+        self.at(Step.MINIMISE)
         extract = self._current(docket, lambda _: self._extract(docket, warrant, record))  # (7)
+        self.at(Step.SEAL)
         sealed = self.seal(extract, docket.caller.recipient)  # (8)
         leaving = (sealed, extract.others)
         receipt = self._current(docket, lambda _: self._release(docket, warrant, *leaving))  # (9)
+        self.at(Step.RELEASE)
         return Answer(docket.exchange, sealed, receipt, warrant.permit.withheld)  # (10)
 
     def _decided(self, docket: Docket) -> Warrant:
         try:
             permit = self._permit(docket)
         except Refusal as refusal:
+            self.at(Step.REFUSE)
             self.journal.refuse(docket, refusal, docket.caller.epoch)
             raise
+        self.at(Step.WRITE_DECISION)
         return self.journal.decision(docket, permit)  # (5)
 
     def _permit(self, docket: Docket) -> Permit:
         """Return the permit under the epoch in which the caller was proven."""
+        self.at(Step.RESOLVE)
         now, ask = self.clock.now(), docket.ask
         in_force = self.control.at(docket.caller.epoch)
         docket.policy = in_force.revision
@@ -99,7 +110,9 @@ class Pipeline:
             raise malformed or Refusal(Reason.SUBJECT_MALFORMED, "`subject` names nobody.")
         running(in_force, docket.service)
         agreed = (docket.agreement.id, docket.agreement.revision)
+        self.at(Step.CONSENT)
         found = self.consents.look_up(docket.person.ref, agreed, docket.service.id, now)  # (3)
+        self.at(Step.DECIDE)
         return in_force.decide(docket, found, now)  # (4)
 
     def _extract(self, docket: Docket, warrant: Warrant, record: Json) -> Extract:
@@ -122,6 +135,7 @@ class Pipeline:
                 decided.consent,
                 decided.input,
             )
+        self.at(Step.WRITE_RELEASE)
         return self.journal.release(docket, warrant, sealed, others)
 
     def _current(self, docket: Docket, step: Callable[[Docket], _Made]) -> _Made:
@@ -141,6 +155,7 @@ class Pipeline:
         """Return the refusal once it is in the ledger, or the ledger's own when it cannot be."""
         if docket is None:
             return refusal
+        self.at(Step.REFUSE)
         try:
             self.journal.refuse(docket, refusal, None)
         except Refusal as worse:

@@ -16,9 +16,15 @@ class Turns:
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         """Let so many work at once."""
+        self._at_once = at_once
         self._free: SimpleQueue[None] = SimpleQueue()
         for _ in range(at_once):
             self._free.put(None)
+
+    @property
+    def taken(self) -> int:
+        """Return how many work now."""
+        return self._at_once - self._free.qsize()
 
     @contextmanager
     def working(self) -> Iterator[None]:

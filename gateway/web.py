@@ -3,19 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import structlog
 from flask import Flask, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from gateway.ask import MAX_BODY
+from gateway.intake import ARRIVED
 from gateway.limits import OverQuota
-from gateway.metrics import Metrics
+from gateway.observer import Answered, Observer
 from gateway.problems import problem, status_of
 from gateway.routes import AUDIENCES, PEOPLE, View, register
 from gateway.views import reply
-from kernel.chance import Chance
-from kernel.clock import Clock
 from kernel.errors import Reason, Refusal
 
 _CHALLENGES = {
@@ -44,9 +42,8 @@ class Front:
     """What the front of the house is made of."""
 
     public_url: str
-    clock: Clock
-    chance: Chance
-    metrics: Metrics
+    observer: Observer
+    """Follows each request, for figures, log and spans."""
     report: Callable[[Exception, str], None]
     page: Callable[[Refusal, int], Response]
     """Tells a refusal to a person."""
@@ -131,28 +128,17 @@ _WORDS = {
 
 
 def _keep_count(app: Flask, front: Front) -> None:
-    log = structlog.get_logger()
-
     @app.before_request
     def begin() -> None:
-        g.trace = front.chance.identifier("tr")
+        environ = request.environ
+        trace = front.observer.begin(environ.get("HTTP_TRACEPARENT"), environ.get(ARRIVED))
+        g.trace = trace.name
         g.reason = "-"
-        g.began = front.clock.monotonic()
 
     @app.after_request
     def end(answer: Response) -> Response:
         for name, value in _HEADERS.items():
             answer.headers.setdefault(name, value)
-        route = request.url_rule.rule if request.url_rule else "-"
-        seconds = front.clock.monotonic() - g.began
-        front.metrics.answered(route, answer.status_code, g.reason, seconds)
-        log.info(
-            "answered",
-            method=request.method if request.url_rule else "-",
-            route=route,
-            status=answer.status_code,
-            reason=g.reason,
-            trace=g.trace,
-            ms=round(seconds * 1000, 2),
-        )
+        method, route = (request.method, request.url_rule.rule) if request.url_rule else ("-", "-")
+        front.observer.end(Answered(method, route, answer.status_code, g.reason))
         return answer

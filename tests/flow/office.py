@@ -20,6 +20,8 @@ class Question:
 
     number: str
     fields: frozenset[str]
+    head: bytes = field(default=b"", repr=False, compare=False)
+    """The request's lines as they came."""
 
 
 Telling = Callable[[Question], bytes]
@@ -82,7 +84,7 @@ def open_office() -> Iterator[Office]:
     def handle(connection: Any, head: bytes) -> None:
         target = urlsplit(head.split(b" ", 2)[1].decode())
         number = unquote(target.path.rpartition("/")[2])
-        question = Question(number, frozenset(parse_qs(target.query).get("fields", [])))
+        question = Question(number, frozenset(parse_qs(target.query).get("fields", [])), head)
         office.asked.append(question)
         connection.sendall(office.telling.get(number, honest)(question))
 

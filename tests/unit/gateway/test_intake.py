@@ -1,11 +1,13 @@
 """Intake: a request is there, whole, small, in time and as written, before the application runs."""
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from gateway import intake
+from gateway.turns import Turns
 
 LIMIT = 8
 SCOPE = {
@@ -161,3 +163,36 @@ def test_what_made_the_answer_is_told_that_it_was_taken(breaks: bool):
     else:
         asyncio.run(served(SCOPE, receive, send))
     assert pieces.closed == 1
+
+
+@pytest.mark.parametrize("path", ["/policies/bundle/active", "/readyz", "/livez", "/metrics"])
+def test_where_the_machine_looks_is_answered_while_everybody_else_waits(path):
+    """OPA would wait for us, and requests that wait for OPA would hold every turn and thread."""
+    begun, held, sent = threading.Event(), threading.Event(), []
+
+    def application(environ, start_response):
+        if environ["PATH_INFO"] == "/a%2fb":
+            begun.set()
+            assert held.wait(20)
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    async def receive():
+        return part(b"")
+
+    async def send(message):
+        sent.append(message)
+
+    async def all_at_once():
+        served = intake.Intake(application, LIMIT, Turns(1))
+        waiting = [
+            asyncio.ensure_future(served(SCOPE, receive, send)) for _ in range(intake.THREADS + 1)
+        ]
+        assert await asyncio.to_thread(begun.wait, 20)
+        await served({**SCOPE, "raw_path": path.encode()}, receive, send)
+        first = list(sent)
+        held.set()
+        await asyncio.gather(*waiting)
+        return first
+
+    assert asyncio.run(asyncio.wait_for(all_at_once(), 60))[1]["body"] == path.encode()

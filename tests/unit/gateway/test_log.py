@@ -8,6 +8,7 @@ import pytest
 import structlog
 
 from gateway.log import LEVELS, configure, fault
+from kernel.trace import Trace, follow
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,44 @@ def test_libraries_speak_from_warnings_on(capsys):
     configure("debug")
     logging.getLogger("some.library").info("token eyJ…")
     assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def request_at_hand():
+    follow(Trace("0af7651916cd43dd8448eb211c80319c", 1, None, sampled=True))
+    yield
+    follow(None)
+
+
+def test_every_line_of_a_request_has_its_trace_as_answers_and_other_hosts_tell_it(
+    capsys, request_at_hand
+):
+    configure("info")
+    structlog.get_logger().info("answered")
+    logging.getLogger("some.library").warning("it is late")
+    for line in lines(capsys):
+        assert line["trace"] == "tr_bl3wkgiwzvb53bci5mqrzabrtq"
+        assert line["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_outside_of_a_request_a_line_has_no_trace(capsys):
+    configure("info")
+    structlog.get_logger().info("begun")
+    (line,) = lines(capsys)
+    assert not {"trace", "trace_id"} & line.keys()
+
+
+def test_what_a_library_says_is_a_line_like_ours_bounded_and_without_an_errors_text(capsys):
+    configure("info")
+    try:
+        look_up("RN-7654321")
+    except KeyError:
+        logging.getLogger("some.library").exception("%s\n{}", "x" * 10_000)
+    (line,) = lines(capsys)
+    assert (line["level"], line["logger"], line["kind"]) == ("error", "some.library", "KeyError")
+    assert line["where"] == f"test_log.py:{look_up.__code__.co_firstlineno + 1}"
+    assert len(line["event"]) == 4096
+    assert "RN-" not in json.dumps(line)
 
 
 def test_a_fault_tells_its_type_and_place_and_never_its_values(capsys):
