@@ -1,13 +1,11 @@
-"""The WSGI application, from the environment's settings, and how `serve` serves it."""
+"""The WSGI application, from the environment's settings; `serve` has a server of its own."""
+
+import atexit
 
 from gateway.app import build
-from gateway.ask import MAX_BODY
-from gateway.intake import Intake
-from gateway.parent import die_with_parent
 from gateway.settings import Settings
-from gateway.turns import Turns
+from gateway.worker import Worker
 
-die_with_parent()
-turns = Turns()
-application = build(Settings.from_environ(), turns.aside)
-served = Intake(application, MAX_BODY, turns)
+worker = Worker()
+atexit.register(worker.at_end.close)
+application = build(Settings.from_environ(), worker=worker)

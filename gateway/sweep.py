@@ -1,6 +1,7 @@
 """Sweep: ends the exchanges that a crash left open; nothing was released under them."""
 
 import sqlite3
+import threading
 from collections.abc import Callable
 
 import orjson
@@ -16,6 +17,7 @@ from kernel.names import ExchangeId, Subject, SubjectRef
 TOTAL_DEADLINE = 60
 """Seconds after which nobody waits for an exchange any more."""
 MOST = 100
+EVERY = 15.0
 
 _OPEN = """
 SELECT e.id, e.client, e.person, e.identifier, l.leaf
@@ -40,6 +42,25 @@ class Sweep:
         self._ledger = ledger
         self._identify = identify
         self._clock = clock
+
+    def begin(self) -> Callable[[], None]:
+        """Sweep now and then, in a thread of its own; return what ends that."""
+        ended = threading.Event()
+        thread = threading.Thread(target=self._go_on, args=(ended,), name="sweep", daemon=True)
+        thread.start()
+
+        def end() -> None:
+            ended.set()
+            thread.join()
+
+        return end
+
+    def _go_on(self, ended: threading.Event) -> None:
+        while not ended.wait(EVERY):
+            try:
+                self()
+            except Refusal:
+                continue  # the ledger does not serve now; the next round tries again
 
     def __call__(self) -> int:
         """End what is older than the total deadline; return how many were ended."""

@@ -47,9 +47,16 @@ class Agency:
     sealing: dict
     proof_key: ECKey = field(default_factory=lambda: ECKey.generate_key("P-256"))
     held: str | None = None
+    at: str | None = None
+    """Where the gateway is reached, where that is not its own name."""
+    ahead: float = 0.0
+    """Seconds by which this system's clock is ahead."""
+
+    def now(self) -> int:
+        return int(time.time() + self.ahead)
 
     def assertion(self, **claims: Any) -> str:
-        now = int(time.time())
+        now = self.now()
         made = {
             "iss": self.client_id,
             "sub": self.client_id,
@@ -67,7 +74,7 @@ class Agency:
             "jti": str(uuid.uuid4()),
             "htm": method,
             "htu": self.gateway + path,
-            "iat": int(time.time()),
+            "iat": self.now(),
             **({"ath": base64url(hashlib.sha256(token.encode()).digest())} if token else {}),
             **claims,
         }
@@ -82,7 +89,7 @@ class Agency:
         self, method: str, path: str, body: bytes | None = None, headers: dict | None = None
     ) -> Answer:
         """Send one request on a connection of its own."""
-        to = urlsplit(self.gateway)
+        to = urlsplit(self.at or self.gateway)
         connection = http.client.HTTPConnection(to.hostname, to.port, timeout=30)
         try:
             connection.request(method, path, body, headers or {})

@@ -1,15 +1,20 @@
 """Operation: serve, doctor, migrate, and the list of keys."""
 
+import os
+import socket
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import orjson
 
 from gateway.commands.opening import PLAIN, No, opened, plainly
+from gateway.hosts import Hosts
+from gateway.parent import die_with_parent
 from gateway.rooms import PATIENCE, bring_into_force
+from gateway.rooms import opened as open_with
 from gateway.settings import Settings
+from gateway.tracing import check as check_tracing
 from kernel.clock import Deadline, SystemClock, rfc3339
 from kernel.database import Database
 from kernel.errors import Refusal
@@ -17,13 +22,11 @@ from kernel.loopback import on_this_machine
 from kernel.migrations import migrate as bring_to_head
 from kernel.redis_store import RedisStore
 
-ROOT = Path(__file__).parents[2]
-
 
 @click.command()
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=8080, type=click.IntRange(1, 65535), help="Port to listen on.")
-@click.option("--workers", default=1, type=click.IntRange(1, 1), help="More come with PostgreSQL.")
+@click.option("--workers", default=1, type=click.IntRange(1, 64), help="Best is one per core.")
 @plainly
 def serve(host: str, port: int, workers: int) -> None:
     """The gateway, from settings.
@@ -31,25 +34,44 @@ def serve(host: str, port: int, workers: int) -> None:
     \b
     Example: GATEWAY_PUBLIC_URL=http://127.0.0.1:8080 python -m gateway serve
     """
-    with opened() as rooms:  # what cannot start says so here, in one sentence
-        bring_into_force(rooms)
-    from granian import Granian  # noqa: PLC0415 - for serving only
-    from granian.constants import HTTPModes, Interfaces  # noqa: PLC0415 - for serving only
-    from granian.http import HTTP1Settings  # noqa: PLC0415 - for serving only
+    settings, clock = Settings.from_environ(), SystemClock()
+    _claim(host, port)
+    if (status := _first_of_all(settings)) != 0:
+        raise SystemExit(status)
+    from gateway.metrics_shared import fresh_figures  # noqa: PLC0415 - for serving only
 
-    Granian(
-        target="wsgi:served",
-        working_dir=ROOT,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGINL,
-        http=HTTPModes.http1,
-        websockets=False,
-        workers=workers,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
-        respawn_failed_workers=True,
-        respawn_interval=0.5,
-    ).serve()
+    with fresh_figures():
+        from gateway.serving import Listening  # noqa: PLC0415 - for serving only
+        from gateway.serving import serve as go_on  # noqa: PLC0415 - likewise
+
+        name = f"{socket.gethostname()}:{port}"
+        well = go_on(settings, name, Listening(host, port, workers), clock)
+    raise SystemExit(0 if well else 1)
+
+
+def _first_of_all(settings: Settings) -> int:
+    """Make what is missing and bring the policies into force, in a process of its own: the workers
+    are forked off one that never had anything open. What cannot start says so here, in one
+    sentence; return the exit status."""
+    if (child := os.fork()) == 0:
+        die_with_parent()
+        check_tracing(settings.otlp_url)
+        with open_with(settings) as rooms:
+            bring_into_force(rooms)
+        raise click.exceptions.Exit(0)
+    _, status = os.waitpid(child, 0)
+    return abs(os.waitstatus_to_exitcode(status))
+
+
+def _claim(host: str, port: int) -> None:
+    """Refuse an address where somebody listens: the system would share its callers out."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((host, port))
+        except OSError as error:
+            raise No(f"It cannot listen at {host}, port {port}: {error.strerror}.") from error
 
 
 @click.command()
@@ -79,12 +101,14 @@ def doctor() -> None:
     Example: python -m gateway doctor
     """
     settings = Settings.from_environ()
+    check_tracing(settings.otlp_url)
     click.echo(f"mode        {settings.mode.value}")
     click.echo(f"public URL  {settings.public_url}")
     click.echo(f"database    SQLite {sqlite3.sqlite_version}, one file, written under a lock")
     click.echo(f"policies    {settings.policies}")
     click.echo(f"engine      {'OPA' if settings.opa_url else 'embedded'}")
     click.echo(f"state       {settings.redis or 'files of this machine'}")
+    click.echo(f"spans       {settings.otlp_url or 'are not exported'}")
     click.echo(f"sources     {', '.join(sorted(settings.sources)) or 'none'}")
     for realm, issuer in settings.signin.issuers.items():
         click.echo(f"sign-in     {realm}s at {issuer}")
@@ -99,6 +123,9 @@ def doctor() -> None:
             for service in rooms.control.now().services.values():
                 if service.source not in settings.sources:
                     click.echo(f"warning: no address for source {service.source!r}")
+            for one in Hosts(rooms.database, rooms.clock).live():
+                under = f"under {one.revision}" if one.revision else "without policies yet"
+                click.echo(f"host        {one.name} worker {one.worker} {one.state} {under}")
     except PLAIN as error:
         raise No(f"It cannot serve: {error}") from error
     except Refusal as refusal:

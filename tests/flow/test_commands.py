@@ -61,7 +61,7 @@ WRONG = {
     "an argument too many": ["doctor", "please"],
     "a port that is none": ["serve", "--port", "0"],
     "a number that is none": ["serve", "--port", "http"],
-    "workers to come": ["serve", "--workers", "2"],
+    "no workers": ["serve", "--workers", "0"],
     "no clerk": ["consents", "give", "--agreement", AGREEMENT, "--subject", f"{SCHEME}:RN-0000000"],
     "no subject": ["consents", "list"],
     "another method": ["consents", "list", "--subject", "a:b", "--method", "letter"],

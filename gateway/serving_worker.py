@@ -1,0 +1,57 @@
+"""Serving, in a worker: it opens everything itself, after the fork, and closes it at its end."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.app import build
+from gateway.ask import MAX_BODY
+from gateway.intake import Intake
+from gateway.parent import die_with_parent
+from gateway.serving_board import Board
+from gateway.settings import Settings
+from gateway.turns import Turns
+from gateway.worker import Worker
+from kernel.clock import Clock
+
+BEAT = 1.0
+"""Seconds after which a worker shows its main process again that its loop turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """What every worker of this host is made from."""
+
+    settings: Settings
+    host: str
+    board: Board
+    clock: Clock
+
+    def run(self, serve: Callable[..., None], number: int, name: str, *rest: Any) -> None:
+        """Serve as this worker until told to stop, and then close what it opened; `serve` is the
+        server's own, which is handed our application in place of its loader's, and the rest."""
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends nobody
+        for ending in (signal.SIGTERM, signal.SIGINT):  # until the server has its own way
+            signal.signal(ending, signal.SIG_DFL)
+        worker = Worker(self.host, number, lambda: self.board.leaving)
+        serve(number, name, lambda: self._application(worker), *rest[1:])
+        worker.at_end.close()
+
+    def _application(self, worker: Worker) -> Intake:
+        die_with_parent()
+        turns = Turns()
+        pools = {"turns": lambda: turns.taken}
+        application = Intake(build(self.settings, turns.aside, worker, pools), MAX_BODY, turns)
+        self._show_life(worker.number, asyncio.get_event_loop_policy().get_event_loop())
+        return application
+
+    def _show_life(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Beat from the loop itself, so that one that is stuck is found out."""
+
+        def beat() -> None:
+            self.board.beat(number, self.clock.monotonic())
+            loop.call_later(BEAT, beat)
+
+        loop.call_soon(beat)
