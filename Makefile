@@ -1,6 +1,6 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix bench soak lock assets clean
+.PHONY: help demo serve test check fix bench soak lock sbom assets clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,10 @@ lock: $(VENV)/.development ## Pin all requirements with their hashes
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt requirements.in
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o tracing-requirements.txt tracing-requirements.in
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o dev-requirements.txt dev-requirements.in
+
+sbom: $(VENV)/.development ## What the product is made of: var/sbom.cdx.json (CycloneDX 1.6)
+	mkdir -p var
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --spec-version 1.6 --output-format JSON --output-reproducible --validate --output-file var/sbom.cdx.json requirements.txt
 
 assets: $(VENV)/.development ## The pages' texts: extract, update the languages, compile
 	mkdir -p var

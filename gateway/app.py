@@ -1,12 +1,10 @@
 """App: the composition root; the one place where the rooms are told of each other."""
 
-import atexit
 import gc
-import sqlite3
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Flask
 
@@ -15,22 +13,28 @@ from audit.ledger import Ledger
 from consent.pages.language import install
 from crypto.seal import seal
 from gateway.asking_views import AskingViews
-from gateway.circuit import State
+from gateway.bundles import Bundles, BundleViews
+from gateway.collector import Collector
 from gateway.door import front_door
+from gateway.forwarded import Operators
 from gateway.gates import Gates
+from gateway.heart import Heart
+from gateway.hosts import Hosts
 from gateway.intake import THREADS
 from gateway.journal import Journal
 from gateway.limits import LimitedAuthenticate, Limits
 from gateway.log import configure, fault
-from gateway.metrics import Metrics
+from gateway.observing import Instruments, Pools
 from gateway.offers import Offers
 from gateway.pages import PublicViews
 from gateway.people import frame_of, page_views
 from gateway.pipeline import Pipeline
 from gateway.ports import Authenticate
+from gateway.preparing import Preparing
+from gateway.readiness import unasked, unready
 from gateway.released import ReleasedExchanges
 from gateway.rooms import Rooms, fill, open_rooms
-from gateway.routes import API, View
+from gateway.routes import API, HERE, View
 from gateway.settings import Settings
 from gateway.short_lived import ShortLived, short_lived
 from gateway.signin import sign_in
@@ -38,12 +42,11 @@ from gateway.sources import Aside, Sources
 from gateway.sweep import Sweep
 from gateway.views import AgencyViews
 from gateway.web import Front, application
+from gateway.worker import Worker
 from identity.authenticate import Authenticator
 from kernel.canonical import Json
-from kernel.errors import Refusal
 from kernel.names import Subject
 
-SWEEP_EVERY = 15.0
 GC_THRESHOLDS = (50_000, 20, 50)
 
 
@@ -52,8 +55,11 @@ class Log:
     """The ledger's public side."""
 
     ledger: Ledger
-    origin: str
-    key: str
+
+    @property
+    def origin(self) -> str:
+        """Return the log's origin."""
+        return self.ledger.signer.name
 
     def header(self, index: int) -> Mapping[str, Json] | None:
         """Return the open part of an entry, or None where there is none."""
@@ -72,20 +78,34 @@ class Log:
 
     def vkey(self) -> str:
         """Return the verifier key of the log (C2SP signed-note)."""
-        return self.key
+        return self.ledger.signer.vkey
 
 
-def build(settings: Settings, aside: Aside = nullcontext) -> Flask:
-    """Return the WSGI application of the settings, with its ledger open and its sweep running;
-    `aside` stands around every wait for a source."""
+def build(
+    settings: Settings,
+    aside: Aside = nullcontext,
+    worker: Worker | None = None,
+    pools: Pools | None = None,
+) -> Flask:
+    """Return the WSGI application of the settings, with its ledger open and its sweep running,
+    until the worker's end; `aside` stands around every wait for a source."""
     configure(settings.log_level)
-    rooms = open_rooms(settings)
+    worker = worker or Worker()
+    collector = Collector(settings.otlp_url, settings.otlp_share)
+    engine = "embedded" if settings.opa_url is None else "opa"
+    instruments = Instruments.of(worker, engine, collector, pools)
+    rooms = open_rooms(settings, aside, instruments)
     # Closing the last connection of a SQLite file checkpoints it: that is done under the lock.
-    atexit.register(rooms.close)
+    worker.at_end.callback(rooms.close)
     fill(rooms)  # a worker that is started anew changes nothing
     sweep = Sweep(rooms.database, rooms.ledger, rooms.pseudonyms.open, rooms.clock)
-    threading.Thread(target=_sweep, args=(sweep,), name="sweep", daemon=True).start()
-    app = compose(rooms, aside)
+    worker.at_end.callback(sweep.begin())
+    app = compose(rooms, aside, worker, instruments)
+    preparing = Preparing(rooms.places, rooms.control, rooms.engine)
+    worker.at_end.callback(preparing.begin())
+    heart = Heart(Hosts(rooms.database, rooms.clock), worker, preparing.ready)
+    worker.at_end.callback(heart.stop)
+    heart.start()
     _settle_garbage_collection()
     return app
 
@@ -98,38 +118,47 @@ def _settle_garbage_collection() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-def compose(rooms: Rooms, aside: Aside = nullcontext) -> Flask:
+def compose(
+    rooms: Rooms,
+    aside: Aside = nullcontext,
+    worker: Worker | None = None,
+    instruments: Instruments | None = None,
+) -> Flask:
     """Return the application over opened rooms."""
-    kept = short_lived(rooms)
+    instruments = instruments or Instruments()
+    kept = instruments.short_lived(short_lived(rooms))
     door, gates, limits = front_door(rooms, kept.replay), gates_of(rooms), limits_of(rooms, kept)
     authenticate = LimitedAuthenticate(door.authenticate, limits)
-    log = Log(rooms.ledger, rooms.signer.name, rooms.signer.vkey)
+    log = Log(rooms.ledger)
     released = ReleasedExchanges(rooms.database, log, rooms.sign)
-    pipeline = pipeline_of(rooms, door.authenticate, limits, gates, aside)
-    metrics = Metrics()
-    metrics.show_sources(gates)
+    pipeline = pipeline_of(rooms, door.authenticate, limits, gates, aside, instruments)
+    operators = Operators(rooms.settings.trusted_proxies, rooms.settings.metrics_from)
+    missing = partial(unready, rooms, kept.fault, worker.leaving if worker else lambda: False)
+    gauges = instruments.gauges(rooms, gates, missing)
+    if worker:
+        worker.at_end.callback(gauges.begin())
     agency = AgencyViews(pipeline, authenticate, rooms.control, released, log)
     public = PublicViews(
         rooms.keys.receipt_jwks,
         log,
-        metrics,
-        lambda: unready(rooms, kept.fault),
+        instruments.metrics,
+        missing,
         lambda: unasked(gates),
+        operators,
     )
     signin = sign_in(rooms, kept, lambda value: named(rooms, value))
     offers = Offers(rooms.control, rooms.clock)
     frame = frame_of(rooms, signin.sessions)
     front = Front(
         public_url=rooms.settings.public_url,
-        clock=rooms.clock,
-        chance=rooms.chance,
-        metrics=metrics,
+        observer=instruments.observer,
         report=fault,
         page=frame.refused,
         install=install,
     )
     asking = asking_of(rooms, authenticate, offers)
-    views = _views(door.oauth.by_name(), agency, asking, public)
+    bundles = BundleViews(Bundles(rooms.control, rooms.places, rooms.keys.policy), operators)
+    views = _views(door.oauth.by_name(), agency, asking, public, bundles)
     pages = {**signin.views.by_name(), **page_views(frame, rooms, offers)}
     return application(front, {**views, **pages})
 
@@ -156,8 +185,10 @@ def pipeline_of(
     limits: Limits,
     gates: Gates,
     aside: Aside = nullcontext,
+    instruments: Instruments | None = None,
 ) -> Pipeline:
     """Return the pipeline over opened rooms."""
+    instruments = instruments or Instruments()
     addresses = {
         name: SourceAddress(name, one.url, one.secret, one.timeout)
         for name, one in rooms.settings.sources.items()
@@ -168,10 +199,11 @@ def pipeline_of(
         control=rooms.control,
         consents=rooms.consents,
         journal=Journal(rooms.ledger, rooms.pseudonyms, rooms.sign, rooms.chance),
-        fetch=Sources(addresses, rooms.clock, gates, aside),
+        fetch=instruments.fetch(Sources(addresses, rooms.clock, gates, aside)),
         seal=lambda extract, to: seal(extract, to, rooms.settings.public_url),
         clock=rooms.clock,
         report=fault,
+        at=instruments.observer.at,
     )
 
 
@@ -189,44 +221,10 @@ def asking_of(rooms: Rooms, authenticate: Authenticate, offers: Offers) -> Askin
     )
 
 
-def unasked(gates: Gates) -> dict[str, str]:
-    """Name the sources that are left alone for a while, and the state of their circuit."""
-    return {
-        name: state.value for name, state in gates.states().items() if state is not State.CLOSED
-    }
-
-
-def unready(rooms: Rooms, state: Callable[[], str | None]) -> list[str]:
-    """Name what keeps the gateway from serving; `state` does for the short-lived state."""
-    missing = []
-    if rooms.ledger.fault is not None:
-        missing.append(f"ledger: {rooms.ledger.fault}")
-    try:
-        rooms.control.now()
-    except Refusal as refusal:
-        missing.append(f"policies: {refusal.detail}")
-    except sqlite3.Error:
-        missing.append("database: it cannot be read")
-    if not rooms.engine.healthy():
-        missing.append("policies: the engine does not answer")
-    if (lost := state()) is not None:
-        missing.append(f"state: {lost}")
-    return missing
-
-
 def _views(oauth: Mapping[str, View], *holders: object) -> dict[str, View]:
     views = dict(oauth)
-    for route in API:
+    for route in API + HERE:
         for holder in holders:
             if (view := getattr(holder, route.view, None)) is not None:
                 views[route.view] = view
     return views
-
-
-def _sweep(sweep: Sweep) -> None:
-    pause = threading.Event()
-    while not pause.wait(SWEEP_EVERY):
-        try:
-            sweep()
-        except Refusal:
-            continue  # the ledger does not serve now; the next round tries again

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from gateway.commands.authority import invalidate, revoke
+from gateway.commands.backing import backup
 from gateway.commands.blocks import blocks
 from gateway.commands.clients import clients
 from gateway.commands.consents import consents
@@ -13,6 +14,7 @@ from gateway.commands.ledger import audit
 from gateway.commands.opening import No
 from gateway.commands.operation import doctor, keys, migrate, serve
 from gateway.commands.policies import policy
+from gateway.commands.resealing import reseal
 from gateway.commands.stops import resume, stop
 
 
@@ -59,8 +61,9 @@ def main() -> None:
 
 for command in (
     *(demo, serve, doctor, migrate, clients, keys, consents, blocks, policy, audit),
-    *(stop, resume),
+    *(stop, resume, backup),
 ):
     main.add_command(command)
 for act in (revoke, invalidate):
     consents.add_command(act)
+keys.add_command(reseal)

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from ipaddress import ip_address
 from pathlib import Path
 
 from flask import request
 from werkzeug.wrappers import Response
 
+from gateway.forwarded import Operators
 from gateway.metrics import Metrics
 from gateway.ports import LogReader
 from gateway.problems import EXPLANATIONS, Explanation
@@ -30,6 +30,7 @@ class PublicViews:
     """Names what keeps the gateway from serving; empty when nothing does."""
     unasked: Callable[[], Mapping[str, str]] = dict
     """Names the sources that are not asked for a while, with the state of their circuit."""
+    operators: Operators = Operators()
 
     def receipt_keys(self) -> Response:
         """GET /v1/receipts/keys: the JWKS that signs receipts (RFC 7517)."""
@@ -57,8 +58,8 @@ class PublicViews:
         return reply(health, 503 if missing else 200)
 
     def metrics(self) -> Response:
-        """GET /metrics: for Prometheus, from this machine only."""
-        if not _loopback(request.remote_addr):
+        """GET /metrics: for Prometheus, from this machine and where the settings say."""
+        if not self.operators.include(request.environ):
             raise Refusal(Reason.REQUEST_NOT_FOUND, "There is nothing at this address.")
         return text(self.metrics_of.text(), "text/plain; version=0.0.4; charset=utf-8")
 
@@ -78,13 +79,6 @@ class PublicViews:
     def docs(self) -> Response:
         """GET /docs: the same, to read."""
         return text((HERE / "docs.html").read_text(encoding="utf-8"), "text/html; charset=utf-8")
-
-
-def _loopback(address: str | None) -> bool:
-    try:
-        return ip_address(address or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _explain(reason: Reason, explanation: Explanation) -> str:

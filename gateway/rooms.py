@@ -1,8 +1,9 @@
 """Rooms: the parts that the server and the commands share, opened once from the settings."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 from adapters.registry import check
 from audit.checkpoint import Signer
@@ -16,10 +17,14 @@ from gateway.control import Control, InForce, activate
 from gateway.pdp import DecisionPoint
 from gateway.policy.bundle import Bundle
 from gateway.policy.catalogue import Catalogue
-from gateway.policy.engines import PreparedEngine, engine_for
+from gateway.policy.engines import EngineWatch, PreparedEngine, Unwatched, engine_for
 from gateway.policy.remembered import RememberingEngine
+from gateway.policy.signed import are_signed, read_signed
+from gateway.policy.waiting import WaitingEngine
+from gateway.preparing import Places
 from gateway.receipts import Place, located
 from gateway.settings import BadSettings, Mode, Settings
+from gateway.sources import Aside
 from identity.clients import Clients
 from identity.pseudonyms import Pseudonyms
 from kernel.canonical import Json
@@ -41,13 +46,18 @@ class Rooms:
     keys: KeyRing
     database: Database
     ledger: Ledger
-    signer: Signer
     root: RootKey
     pseudonyms: Pseudonyms
     clients: Clients
     consents: ConsentStore
-    engine: PreparedEngine
+    engine: WaitingEngine
     control: Control
+    places: Places
+
+    @property
+    def signer(self) -> Signer:
+        """Return the log's key under the log's name now."""
+        return self.ledger.signer
 
     def sign(self, claims: Mapping[str, Json], place: Place) -> str:
         """Return a receipt, signed (JWS, EdDSA)."""
@@ -59,8 +69,12 @@ class Rooms:
         self.database.close(Deadline.within(PATIENCE, self.clock))
 
 
-def open_rooms(settings: Settings) -> Rooms:
-    """Open everything that the settings name, made at the first start where it is missing.
+def open_rooms(
+    settings: Settings, aside: Aside = nullcontext, watch: EngineWatch | None = None
+) -> Rooms:
+    """Open everything that the settings name, made at the first start where it is missing;
+    `aside` stands around every wait for an engine that has not the newest policies yet, `watch`
+    measures the engine.
 
     Raises `BadSettings`, `KeyRefused`, `BadLedger`, `BadBundle` or `CatalogueError`, each with
     plain words for the operator.
@@ -79,7 +93,10 @@ def open_rooms(settings: Settings) -> Rooms:
     root = RootKey(keys.disclosure.id, keys.disclosure.value)
     guard = settings.state_dir / "guard"
     ledger = Ledger(database, guard, Keys(signer, root), clock, chance).open()
-    engine = RememberingEngine(engine_for(settings.opa_url, clock))
+    control = Control(database, lambda bundle: prepare(bundle, engine))
+    watch = watch or Unwatched()
+    asked = RememberingEngine(watch.around(engine_for(settings.opa_url, clock)), watch.remembered)
+    engine = WaitingEngine(asked, control.active, clock, aside)
     return Rooms(
         settings=settings,
         clock=clock,
@@ -87,13 +104,13 @@ def open_rooms(settings: Settings) -> Rooms:
         keys=keys,
         database=database,
         ledger=ledger,
-        signer=signer,
         root=root,
         pseudonyms=Pseudonyms(keys.pseudonym.value, chance),
         clients=Clients(database, ledger),
         consents=ConsentStore(database, ledger, chance, clock),
         engine=engine,
-        control=Control(database, lambda bundle: prepare(bundle, engine)),
+        control=control,
+        places=Places(database, clock),
     )
 
 
@@ -112,6 +129,15 @@ def origin(settings: Settings) -> str:
     return f"{settings.public_url.partition('://')[2]}/audit/log"
 
 
+def policies(settings: Settings, place: Path | None = None) -> Bundle:
+    """Return the policies at a place, that of the settings unless another is named: a directory,
+    or a file that one of the keys of the settings signed; raises `BadBundle`."""
+    at = place or settings.policies
+    if are_signed(at):
+        return read_signed(at, settings.policy_keys)
+    return Bundle.from_directory(at)
+
+
 def prepare(bundle: Bundle, engine: PreparedEngine) -> InForce:
     """Return a bundle's catalogue and rules, checked and ready to use."""
     catalogue = Catalogue.load(bundle.files, check_read=check)
@@ -123,7 +149,7 @@ def fill(rooms: Rooms) -> None:
     """Bring the policy directory into force where the ledger names no policies yet; afterwards the
     ledger's word counts."""
     if rooms.control.active() is None:
-        _activated(rooms, Bundle.from_directory(rooms.settings.policies))
+        _activated(rooms, policies(rooms.settings))
 
 
 def bring_into_force(rooms: Rooms) -> None:
@@ -131,7 +157,7 @@ def bring_into_force(rooms: Rooms) -> None:
     set that fails its checks is not activated and the old one stays."""
     fill(rooms)
     if rooms.settings.mode is Mode.DEMO:
-        bundle = Bundle.from_directory(rooms.settings.policies)
+        bundle = policies(rooms.settings)
         if rooms.control.active() != bundle.revision:
             _activated(rooms, bundle)
 

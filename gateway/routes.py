@@ -118,7 +118,8 @@ SIGNIN = (
     Route("POST", "/officer/logout", "officer_logout", Audience.VISITOR),
     Route("POST", "/officer/backchannel-logout", "officer_backchannel_logout", Audience.ANYONE),
 )
-ROUTES = API + SIGNIN + PAGES
+HERE = (Route("GET", "/policies/bundle/<place>", "bundle", Audience.OPERATOR),)
+ROUTES = API + SIGNIN + PAGES + HERE
 AUDIENCES = {route.view: route.audience for route in ROUTES}
 
 

@@ -2,19 +2,24 @@
 
 import os
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+from gateway.collector import collector, share
+from gateway.forwarded import Networks
 from gateway.given import MAX_FILE, PREFIX, BadSettings, Given
+from gateway.policy.signed import PolicyKeys, policy_keys
 from gateway.rates import Limit
 from kernel.loopback import LOOPBACK, on_this_machine
 from kernel.redis_address import BadAddress, RedisAddress
 
 __all__ = ["MAX_FILE", "BadSettings", "Mode", "Settings", "Signin", "SourceSettings"]
 SOURCE = "SOURCE_"
+_Value = TypeVar("_Value")
 
 
 class Mode(StrEnum):
@@ -57,12 +62,19 @@ class Settings:
     policies: Path
     sources: Mapping[str, SourceSettings]
     opa_url: str | None = None
+    policy_keys: PolicyKeys = ()
+    """Who may sign policies that come as one file."""
     key_encryption_key: bytes | None = field(default=None, repr=False)
     log_level: str = "info"
     signin: Signin = field(default_factory=lambda: Signin({}, {}))
     redis: RedisAddress | None = None
     rate_client: Limit = field(default_factory=lambda: Limit(1000, 10))
     rate_agreement: Limit = field(default_factory=lambda: Limit(2000, 10))
+    trusted_proxies: Networks = Networks()
+    metrics_from: Networks = Networks()
+    drain: float = 0.0
+    otlp_url: str | None = None
+    otlp_share: float = 1.0
 
     @classmethod
     def from_environ(cls) -> "Settings":
@@ -82,12 +94,22 @@ class Settings:
             policies=Path(given.take("POLICIES", "policies")),
             sources=_sources(given),
             opa_url=given.take("OPA_URL", "") or None,
+            policy_keys=_parsed("POLICY_KEY", policy_keys, given.take("POLICY_KEY", "")),
             key_encryption_key=_key(given.take("KEY_ENCRYPTION_KEY", "")),
             log_level=_level(given.take("LOG_LEVEL", "info")),
             signin=_signin(given),
             redis=_redis(given.take("REDIS_URL", "")),
-            rate_client=_limit("CLIENT", given.take("RATE_CLIENT", "1000/10")),
-            rate_agreement=_limit("AGREEMENT", given.take("RATE_AGREEMENT", "2000/10")),
+            rate_client=_parsed("RATE_CLIENT", Limit.parse, given.take("RATE_CLIENT", "1000/10")),
+            rate_agreement=_parsed(
+                "RATE_AGREEMENT", Limit.parse, given.take("RATE_AGREEMENT", "2000/10")
+            ),
+            trusted_proxies=_parsed(
+                "TRUSTED_PROXIES", Networks.parse, given.take("TRUSTED_PROXIES", "")
+            ),
+            metrics_from=_parsed("METRICS_FROM", Networks.parse, given.take("METRICS_FROM", "")),
+            drain=_drain(given.take("DRAIN", "0")),
+            otlp_url=_parsed("OTLP_URL", collector, given.take("OTLP_URL", "")),
+            otlp_share=_parsed("OTLP_SHARE", share, given.take("OTLP_SHARE", "1")),
         )
         given.finish()
         settings.check()
@@ -164,11 +186,11 @@ def _redis(value: str) -> RedisAddress | None:
         raise BadSettings(f"{PREFIX}REDIS_URL {error}.") from None
 
 
-def _limit(of: str, value: str) -> Limit:
+def _parsed(name: str, parse: Callable[[str], _Value], value: str) -> _Value:
     try:
-        return Limit.parse(value)
+        return parse(value)
     except ValueError as error:
-        raise BadSettings(f"{PREFIX}RATE_{of} {error}.") from None
+        raise BadSettings(f"{PREFIX}{name} {error}.") from None
 
 
 def _signin(given: Given) -> Signin:
@@ -219,6 +241,12 @@ def _sources(given: Given) -> dict[str, SourceSettings]:
         )
         for name in sorted(names)
     }
+
+
+def _drain(value: str) -> float:
+    if not value.isdecimal() or int(value) > 300:  # noqa: PLR2004 - nobody drains for longer
+        raise BadSettings("GATEWAY_DRAIN is whole seconds, at most 300.")
+    return float(value)
 
 
 def _seconds(name: str, value: str) -> float:

@@ -22,6 +22,7 @@ from gateway.model import (
     Service,
     Warrant,
 )
+from gateway.observer import Observer
 from gateway.policy.catalogue import Scheme
 from gateway.web import Front
 from identity.model import Caller, Credentials, Scope
@@ -279,9 +280,7 @@ def front(metrics: Metrics, report: Callable[[Exception, str], None], clock: Set
     """Return the front of a house whose pages say a refusal's reason and no more."""
     return Front(
         public_url="https://gateway.example",
-        clock=clock or Set(),
-        chance=Counting(),
-        metrics=metrics,
+        observer=Observer(clock or Set(), Counting(), metrics),
         report=report,
         page=lambda refusal, status: Response(refusal.reason.value, status),
         install=lambda _: None,

@@ -1,18 +1,25 @@
 """Composition: rooms opened from settings, with the real policies, and all that stands on them."""
 
 import shutil
+import sqlite3
 import threading
+import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from gateway import app as composition
+from gateway import readiness
 from gateway.control import activate
 from gateway.policy.bundle import Bundle
 from gateway.problems import EXPLANATIONS
 from gateway.rooms import bring_into_force, fill, open_rooms, opened, origin
 from gateway.routes import ROUTES, Audience
 from gateway.settings import BadSettings, Mode, Settings
+from gateway.sweep import Sweep
+from gateway.worker import Worker
+from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from tests.policies.repository import POLICIES
 
@@ -124,7 +131,7 @@ def test_what_is_for_agencies_is_refused_without_a_token(client, route):
 
 def test_the_gateway_is_ready_and_says_so(client, in_force):
     assert client.get("/readyz").json == {"ready": True, "missing": []}
-    assert composition.unready(in_force, lambda: None) == []
+    assert readiness.unready(in_force, lambda: None) == []
 
 
 def test_what_keeps_it_from_serving_is_named(in_force):
@@ -138,16 +145,16 @@ def test_what_keeps_it_from_serving_is_named(in_force):
             return False
 
     broken = replace(in_force, ledger=Broken(), control=Broken(), engine=Broken())
-    assert composition.unready(broken, lambda: "It does not answer.") == [
+    assert readiness.unready(broken, lambda: "It does not answer.") == [
         "ledger: it is closed",
         "policies: No policies are in force yet.",
-        "policies: the engine does not answer",
+        "policies: the engine does not answer, or has loaded none",
         "state: It does not answer.",
     ]
 
 
 def test_the_ledgers_public_side_tells_only_what_is_there(in_force):
-    log = composition.Log(in_force.ledger, in_force.signer.name, in_force.signer.vkey)
+    log = composition.Log(in_force.ledger)
     assert log.header(0)["type"] == "log.opened"
     assert log.header(10**6) is None
     assert log.proof(0).startswith("c2sp.org/tlog-proof@v1\n")
@@ -160,18 +167,25 @@ def test_every_type_of_problem_leads_to_a_page(client):
         assert client.get(f"/errors/{reason.value}").status_code == 200
 
 
-def test_what_is_built_serves_sweeps_and_is_closed_at_the_end(monkeypatch, settings, tmp_path):
-    at_exit, swept = [], threading.Event()
-    monkeypatch.setattr(composition, "configure", at_exit.append)
-    monkeypatch.setattr(composition.atexit, "register", at_exit.append)
-    monkeypatch.setattr(composition, "_sweep", lambda sweep: swept.set())
+def test_what_is_built_serves_says_who_it_is_and_is_closed_at_the_end(
+    monkeypatch, settings, tmp_path
+):
+    leaving = threading.Event()
+    worker = Worker("host-1", 3, leaving.is_set)
+    monkeypatch.setattr(composition, "configure", lambda _: None)
     alone = replace(settings, state_dir=tmp_path, database=tmp_path / "causeway.db")
-    client = composition.build(alone).test_client()
+    client = composition.build(alone, worker=worker).test_client()
     assert client.get("/readyz").json == {"ready": True, "missing": []}
-    assert swept.wait(5)
-    level, close = at_exit
-    assert level == "info"
-    close()
+    assert "sweep" in {thread.name for thread in threading.enumerate()}
+    leaving.set()
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["missing"]) == (503, ["stopping: no new requests"])
+    leaving.clear()
+    with closing(sqlite3.connect(alone.database)) as database:
+        while not (rows := database.execute("SELECT name, worker FROM host").fetchall()):
+            time.sleep(0.01)
+    assert rows == [("host-1", "3")]
+    worker.at_end.close()
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["missing"]) == (
         503,
@@ -179,21 +193,19 @@ def test_what_is_built_serves_sweeps_and_is_closed_at_the_end(monkeypatch, setti
     )
 
 
-def test_a_sweep_that_meets_a_ledger_that_fails_goes_on_with_the_next_round(monkeypatch):
-    rounds = []
+def test_a_sweep_that_meets_a_ledger_that_fails_goes_on_with_the_next_round(monkeypatch, in_force):
+    rounds, enough, before = [], threading.Event(), {*threading.enumerate()}
 
-    class Sweep:
+    class Failing(Sweep):
         def __call__(self):
             rounds.append(len(rounds))
-            if len(rounds) == 1:
-                raise Refusal(Reason.LEDGER_UNAVAILABLE, "")
-            raise InterruptedError
+            if len(rounds) > 1:
+                enough.set()
+            raise Refusal(Reason.LEDGER_UNAVAILABLE, "")
 
-    class Pause(threading.Event):
-        def wait(self, timeout=None):
-            return False
-
-    monkeypatch.setattr(composition.threading, "Event", Pause)
-    with pytest.raises(InterruptedError):
-        composition._sweep(Sweep())
-    assert rounds == [0, 1]
+    monkeypatch.setattr("gateway.sweep.EVERY", 0.001)
+    parts = in_force.database, in_force.ledger, in_force.pseudonyms.open, SystemClock()
+    end = Failing(*parts).begin()
+    assert enough.wait(30)
+    end()
+    assert "sweep" not in {thread.name for thread in {*threading.enumerate()} - before}

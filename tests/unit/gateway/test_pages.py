@@ -101,7 +101,7 @@ def test_the_api_is_described_for_programs_and_for_people(site):
 
 
 def test_the_pages_serve_every_address_that_is_for_anyone_but_those_of_oauth_and_signing_in():
-    others = {"server_metadata", "resource_metadata", "token_keys", "login_keys"}
+    others = {"server_metadata", "resource_metadata", "token_keys", "login_keys", "bundle"}
     for route in ROUTES:
         anyone = route.method == "GET" and route.audience in {Audience.ANYONE, Audience.OPERATOR}
         if anyone and route.view not in others:
