@@ -5,9 +5,10 @@ from gateway.ask import MAX_BODY
 from gateway.intake import Intake
 from gateway.parent import die_with_parent
 from gateway.settings import Settings
-from gateway.turns import Turns
+from gateway.turns import AT_ONCE, WITH_SERVERS, Turns
 
 die_with_parent()
-turns = Turns()
-application = build(Settings.from_environ(), turns.aside)
+settings = Settings.from_environ()
+turns = Turns(AT_ONCE if settings.redis is None and settings.opa_url is None else WITH_SERVERS)
+application = build(settings, turns.aside)
 served = Intake(application, MAX_BODY, turns)

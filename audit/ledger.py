@@ -3,7 +3,8 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -37,12 +38,13 @@ _LEAST = 0.02
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a caller waits, how many may wait, how many commit at once, and how old the
-    guard's head may get; in seconds and entries."""
+    guard's head may get; in seconds and entries. `aside` stands around every wait for a batch."""
 
     patience: float = 2.0
     waiting: int = 4096
     batch: int = 256
     head_age: float = 0.5
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Ledger:
@@ -105,7 +107,9 @@ class Ledger:
         refusal propagates. Raises `Outdated`, or `Refusal` with `ledger.unavailable`.
         """
         job = Job(leaf.draft(entry, self._chance), effect, refused)
-        return job.placed(self._wait(job))
+        with self._limits.aside():
+            committed = self._wait(job)
+        return job.placed(committed)
 
     def checkpoint(self) -> str:
         """Return a signed checkpoint of the newest state (C2SP tlog-checkpoint)."""

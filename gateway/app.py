@@ -17,6 +17,7 @@ from crypto.seal import seal
 from gateway.asking_views import AskingViews
 from gateway.circuit import State
 from gateway.door import front_door
+from gateway.express import Express
 from gateway.gates import Gates
 from gateway.intake import THREADS
 from gateway.journal import Journal
@@ -77,9 +78,9 @@ class Log:
 
 def build(settings: Settings, aside: Aside = nullcontext) -> Flask:
     """Return the WSGI application of the settings, with its ledger open and its sweep running;
-    `aside` stands around every wait for a source."""
+    `aside` stands around every wait for a source or the ledger."""
     configure(settings.log_level)
-    rooms = open_rooms(settings)
+    rooms = open_rooms(settings, aside)
     # Closing the last connection of a SQLite file checkpoints it: that is done under the lock.
     atexit.register(rooms.close)
     fill(rooms)  # a worker that is started anew changes nothing
@@ -131,7 +132,9 @@ def compose(rooms: Rooms, aside: Aside = nullcontext) -> Flask:
     asking = asking_of(rooms, authenticate, offers)
     views = _views(door.oauth.by_name(), agency, asking, public)
     pages = {**signin.views.by_name(), **page_views(frame, rooms, offers)}
-    return application(front, {**views, **pages})
+    app = application(front, {**views, **pages})
+    app.wsgi_app = Express(pipeline, front, app.wsgi_app)  # type: ignore[assignment,method-assign] # Flask's way
+    return app
 
 
 def named(rooms: Rooms, value: str) -> Subject:

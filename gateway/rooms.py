@@ -1,13 +1,13 @@
 """Rooms: the parts that the server and the commands share, opened once from the settings."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from adapters.registry import check
 from audit.checkpoint import Signer
 from audit.disclosures import RootKey
-from audit.ledger import Ledger
+from audit.ledger import Ledger, Limits
 from audit.writer import Keys
 from consent.store import ConsentStore
 from crypto.keys import KeyRing
@@ -20,6 +20,7 @@ from gateway.policy.engines import PreparedEngine, engine_for
 from gateway.policy.remembered import RememberingEngine
 from gateway.receipts import Place, located
 from gateway.settings import BadSettings, Mode, Settings
+from gateway.sources import Aside
 from identity.clients import Clients
 from identity.pseudonyms import Pseudonyms
 from kernel.canonical import Json
@@ -59,8 +60,9 @@ class Rooms:
         self.database.close(Deadline.within(PATIENCE, self.clock))
 
 
-def open_rooms(settings: Settings) -> Rooms:
-    """Open everything that the settings name, made at the first start where it is missing.
+def open_rooms(settings: Settings, aside: Aside = nullcontext) -> Rooms:
+    """Open everything that the settings name, made at the first start where it is missing; `aside`
+    stands around every wait for the ledger.
 
     Raises `BadSettings`, `KeyRefused`, `BadLedger`, `BadBundle` or `CatalogueError`, each with
     plain words for the operator.
@@ -78,7 +80,8 @@ def open_rooms(settings: Settings) -> Rooms:
     signer = Signer(origin(settings), keys.log.private)
     root = RootKey(keys.disclosure.id, keys.disclosure.value)
     guard = settings.state_dir / "guard"
-    ledger = Ledger(database, guard, Keys(signer, root), clock, chance).open()
+    limits = Limits(aside=aside)
+    ledger = Ledger(database, guard, Keys(signer, root), clock, chance, limits).open()
     engine = RememberingEngine(engine_for(settings.opa_url, clock))
     return Rooms(
         settings=settings,

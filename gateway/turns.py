@@ -1,18 +1,22 @@
 """Turns: few requests work at once, since more only take the interpreter from each other.
 
 Every statement and every signature lets go of the interpreter's lock; with 32 threads after it, an
-exchange changed hands a hundred times and cost half as much again as with eight.
+exchange changed hands a hundred times. Who waits for a source or for the ledger has no turn, so
+that few turns keep nobody waiting, and many entries share a batch.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 
-AT_ONCE = 8
+AT_ONCE = 2
+"""Where everything is in this process: one works, and one more while it waits for the disk."""
+WITH_SERVERS = 8
+"""Where questions in between go to Redis or OPA, and a turn is held while they answer."""
 
 
 class Turns:
-    """So many may work; who waits for a source lets somebody else work meanwhile."""
+    """So many may work; who waits lets somebody else work meanwhile."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         """Let so many work at once."""

@@ -32,7 +32,7 @@ _OF_STATUS = {
     405: Reason.REQUEST_METHOD,
     413: Reason.REQUEST_TOO_LARGE,
 }
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -78,22 +78,27 @@ def _as_written() -> None:
         raise MethodNotAllowed(request.url_rule.methods)
 
 
+def told(refusal: Refusal, public_url: str, trace: str) -> Response:
+    """Return a refusal as an agency's system is told it (RFC 9457, RFC 9449 §7.1)."""
+    document = problem(refusal, public_url, trace, refusal.exchange)
+    answer = reply(document, status_of(refusal.reason))
+    answer.content_type = "application/problem+json"
+    if (error := _CHALLENGES.get(refusal.reason)) is not None:
+        answer.headers["WWW-Authenticate"] = f'DPoP error="{error}", algs="{_ALGORITHMS}"'
+    if isinstance(refusal, OverQuota):
+        answer.headers.update(refusal.fields)
+    if refusal.retry_after is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
+
+
 def _answer_errors(app: Flask, front: Front) -> None:
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
         g.reason = refusal.reason.value
         if _for_a_person():
             return front.page(refusal, status_of(refusal.reason))
-        document = problem(refusal, front.public_url, g.trace, refusal.exchange)
-        answer = reply(document, status_of(refusal.reason))
-        answer.content_type = "application/problem+json"
-        if (error := _CHALLENGES.get(refusal.reason)) is not None:
-            answer.headers["WWW-Authenticate"] = f'DPoP error="{error}", algs="{_ALGORITHMS}"'
-        if isinstance(refusal, OverQuota):
-            answer.headers.update(refusal.fields)
-        if refusal.retry_after is not None:
-            answer.headers["Retry-After"] = str(refusal.retry_after)
-        return answer
+        return told(refusal, front.public_url, g.trace)
 
     @app.errorhandler(HTTPException)
     def not_served(error: HTTPException) -> Response:
@@ -130,29 +135,57 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a request: route, method, status and reason, each of a closed set."""
+
+    method: str
+    route: str
+    status: int
+    reason: str
+    trace: str
+
+
+class Count:
+    """Counts and logs each request whose answer is there."""
+
+    def __init__(self, front: Front) -> None:
+        """Take what counts; the logger is made once."""
+        self._front = front
+        self._log = structlog.get_logger().bind()
+
+    def begin(self) -> tuple[str, float]:
+        """Return the trace of the request that begins, and when it does."""
+        return self._front.chance.identifier("tr"), self._front.clock.monotonic()
+
+    def end(self, answered: Answered, began: float) -> None:
+        """Count and log one answer."""
+        seconds = self._front.clock.monotonic() - began
+        status, reason = answered.status, answered.reason
+        self._front.metrics.answered(answered.route, status, reason, seconds)
+        self._log.info(
+            "answered",
+            method=answered.method,
+            route=answered.route,
+            status=status,
+            reason=reason,
+            trace=answered.trace,
+            ms=round(seconds * 1000, 2),
+        )
+
+
 def _keep_count(app: Flask, front: Front) -> None:
-    log = structlog.get_logger()
+    count = Count(front)
 
     @app.before_request
     def begin() -> None:
-        g.trace = front.chance.identifier("tr")
+        g.trace, g.began = count.begin()
         g.reason = "-"
-        g.began = front.clock.monotonic()
 
     @app.after_request
     def end(answer: Response) -> Response:
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
-        route = request.url_rule.rule if request.url_rule else "-"
-        seconds = front.clock.monotonic() - g.began
-        front.metrics.answered(route, answer.status_code, g.reason, seconds)
-        log.info(
-            "answered",
-            method=request.method if request.url_rule else "-",
-            route=route,
-            status=answer.status_code,
-            reason=g.reason,
-            trace=g.trace,
-            ms=round(seconds * 1000, 2),
-        )
+        method, route = (request.method, request.url_rule.rule) if request.url_rule else ("-", "-")
+        count.end(Answered(method, route, answer.status_code, g.reason, g.trace), g.began)
         return answer
