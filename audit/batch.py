@@ -11,7 +11,7 @@ from audit.checkpoint import Checkpoint, tlog_proof
 from audit.disclosures import SECRET, Place, RootKey, seal
 from audit.guard import Restriction
 from audit.leaf import Draft
-from audit.merkle import TILE, Growth, leaf_hash
+from audit.merkle import TILE, Growth, joined, leaf_hash
 from audit.model import BadLedger, Body, Head
 from audit.store import OWN, TABLES
 from kernel.canonical import Json
@@ -89,7 +89,8 @@ class Batch:
         self.leaves: list[tuple[int, bytes, bytes]] = []
         self.bodies: list[Body] = []
         self.restrictions: list[Restriction] = []
-        self.changed: dict[str, dict[Key, tuple[Value, ...]]] = {}
+        self._people: dict[Key, tuple[Value, ...]] = {}
+        self.changed: dict[str, dict[Key, tuple[Value, ...]]] = {"person": self._people}
         self._epoch = head.epoch
         self._text = rfc3339(self.time)
         self._root_key = root_key
@@ -145,11 +146,12 @@ class Batch:
 
     def after(self) -> Head:
         """Return the head that the batch leads to."""
+        edge = tuple(self.growth.edge())
         return Head(
             origin=self.head.origin,
             size=self.growth.size,
-            root=self.growth.root(),
-            edge=tuple(self.growth.edge()),
+            root=joined(edge),
+            edge=edge,
             last_time=self.time,
             epoch=self._epoch,
             batch=self._chance.bits(8).hex(),
@@ -188,7 +190,8 @@ class Batch:
         key = Key("person", (person.ref,))
         number, previous, secret = _listed(self._rows[key]) or (0, None, self._chance.bits(SECRET))
         row: Row = {"ref": person.ref, "secret": secret, "number": number + 1, "last": index}
-        self._change(key, row)
+        self._rows[key] = row
+        self._people[key] = (person.ref, secret, number + 1, index)
         return number + 1, previous, secret
 
     def _seal(

@@ -17,7 +17,7 @@ from audit.checkpoint import Checkpoint, tlog_proof
 from audit.guard import Guard
 from audit.merkle import inclusion
 from audit.model import BadLedger
-from audit.waiting import Job, Line, Refused, unavailable
+from audit.waiting import Job, Line, Refused, settle, unavailable
 from audit.writer import Keys, Writer
 from kernel.canonical import Json
 from kernel.chance import Chance
@@ -194,8 +194,7 @@ class Ledger:
         except Exception as caught:  # noqa: BLE001 - every caller is answered, whatever happens
             error = caught
         if error is None or not self._retried(jobs, error):
-            for job in jobs:
-                job.settle()
+            settle(jobs)
 
     def _retried(self, jobs: list[Job], error: Exception) -> bool:
         """Fail the jobs of a turn, or give each a turn of its own; return whether it did that."""
