@@ -12,6 +12,7 @@ import orjson
 
 from gateway.ask import Posted
 from gateway.pipeline import Pipeline
+from gateway.routes import EXCHANGES
 from gateway.views import exchanged
 from gateway.web import HEADERS, Answered, Count, Front, told
 from identity.model import Credentials
@@ -20,7 +21,7 @@ from kernel.errors import Refusal
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-METHOD, PATH = "POST", "/v1/exchanges"
+METHOD = "POST"
 _SENT = [
     ("Content-Type", "application/json"),
     ("Cache-Control", "no-store"),
@@ -40,7 +41,7 @@ class Express:
 
     def __call__(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         """Answer an exchange, or hand the request on."""
-        if environ["PATH_INFO"] != PATH or environ["REQUEST_METHOD"] != METHOD:
+        if environ["PATH_INFO"] != EXCHANGES or environ["REQUEST_METHOD"] != METHOD:
             return self._others(environ, start)
         if not isinstance(environ["wsgi.input"], BytesIO):  # it did not arrive whole
             return self._others(environ, start)
@@ -51,17 +52,17 @@ class Express:
             problem = told(refusal, self._front.public_url, trace)
             problem.headers.extend(HEADERS)
             status, reason = problem.status_code, refusal.reason.value
-            self._count.end(Answered(METHOD, PATH, status, reason, trace), began)
+            self._count.end(Answered(METHOD, EXCHANGES, status, reason, trace), began)
             return problem(environ, start)
         body = orjson.dumps(exchanged(answer))
         start("200 OK", [*_SENT, ("Content-Length", str(len(body)))])
-        self._count.end(Answered(METHOD, PATH, 200, "-", trace), began)
+        self._count.end(Answered(METHOD, EXCHANGES, 200, "-", trace), began)
         return (body,)
 
 
 def _credentials(environ: "WSGIEnvironment") -> Credentials:
     return Credentials(
-        METHOD, PATH, _lines(environ, "HTTP_AUTHORIZATION"), _lines(environ, "HTTP_DPOP")
+        METHOD, EXCHANGES, _lines(environ, "HTTP_AUTHORIZATION"), _lines(environ, "HTTP_DPOP")
     )
 
 

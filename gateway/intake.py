@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from gateway.turns import Turns
+from gateway.routes import EXCHANGES
+from gateway.turns import Lane, Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -68,7 +69,8 @@ class Intake:
                 (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
             ]
 
-        with self._turns.working():
+        exchange = environ["PATH_INFO"] == EXCHANGES
+        with self._turns.working(Lane.EXCHANGES if exchange else Lane.OTHERS):
             pieces = self._application(environ, begin)
             try:
                 return start, b"".join(pieces)
