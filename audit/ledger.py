@@ -5,7 +5,6 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import orjson
@@ -51,7 +50,7 @@ class Ledger:
     def __init__(
         self,
         database: Database,
-        guard: Path,
+        guard: Guard,
         keys: Keys,
         clock: Clock,
         chance: Chance,
@@ -63,7 +62,7 @@ class Ledger:
         self._clock = clock
         self._chance = chance
         head_age = self._limits.head_age
-        self._writer = Writer(Guard(guard, keys.signer), keys, clock, chance, head_age)
+        self._writer = Writer(guard, keys, clock, chance, head_age)
         self._line = Line(self._limits.waiting)
         self._fault: str | None = "it is not open"
         self._ended = threading.Event()

@@ -123,3 +123,14 @@ exchange = Table(
     Column("identifier", LargeBinary, nullable=True),
 )
 Index("exchange_state", exchange.c.state, exchange.c.opened)
+
+host = Table(
+    "host",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("worker", Text, primary_key=True),
+    # The last heartbeat, the revision that is ready there, and whether it serves.
+    Column("seen", BigInteger, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("state", Text, nullable=False),
+)

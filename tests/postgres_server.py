@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 
+from kernel.grants import Roles
 from tests.redis_server import free_port
 
 PATIENCE = 60
@@ -64,6 +65,11 @@ class Site:
     def superuser(self) -> str:
         """Who may do anything; no part of the gateway."""
         return self.server.url(self.name)
+
+    @property
+    def roles(self) -> Roles:
+        """Whom to grant what they need."""
+        return Roles(f"writer_{self.name}", f"eraser_{self.name}")
 
     def execute(self, *statements: str) -> None:
         """Run statements as the superuser, each on its own."""

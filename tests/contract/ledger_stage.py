@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.checkpoint import Signer
 from audit.disclosures import RootKey
+from audit.guard_directory import DirectoryGuard
 from audit.ledger import Ledger, Limits
 from audit.writer import Keys
 from kernel.canonical import Json
@@ -77,12 +78,12 @@ class Stage:
         return self.directory / "guard"
 
     def database(self) -> Database:
-        database = Database(self.path)
-        migrate(database, Deadline.within(20, self.clock))
-        return database
+        migrate(f"sqlite:///{self.path}", Deadline.within(20, self.clock))
+        return Database(self.path)
 
     def ledger(self, database: Database) -> Ledger:
-        return Ledger(database, self.guard, self.keys, self.clock, SystemChance(), self.limits)
+        guard = DirectoryGuard(self.guard, self.keys.signer)
+        return Ledger(database, guard, self.keys, self.clock, SystemChance(), self.limits)
 
     def open(self) -> "Opened":
         database = self.database()

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.checkpoint import Signer
-from audit.guard import Guard, GuardUnreadable
+from audit.guard import GuardUnreadable
+from audit.guard_directory import DirectoryGuard
 from audit.ledger import Limits
 from audit.merkle import EMPTY
 from audit.model import BadLedger, Tree
@@ -171,7 +172,7 @@ def test_a_restriction_is_not_acknowledged_when_the_guard_cannot_take_it(site, m
 
     with site.open() as log:
         with monkeypatch.context() as patch:
-            patch.setattr(Guard, "restrict", fail)
+            patch.setattr(DirectoryGuard, "restrict", fail)
             with pytest.raises(Refusal) as refusal:
                 log.ledger.append(stage.consent(WITHDRAWN, "co_2", restricts=True))
             assert refusal.value.reason is Reason.LEDGER_UNAVAILABLE
@@ -183,7 +184,7 @@ def test_the_guards_head_is_no_older_than_its_age_and_current_after_closing(tmp_
     site = stage.Stage(tmp_path, limits=Limits(head_age=0.05))
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
-        guard = Guard(site.guard, site.keys.signer)
+        guard = DirectoryGuard(site.guard, site.keys.signer)
         while guard.head().size < 2:
             threading.Event().wait(0.01)
         log.ledger.append(stage.decision("ex_2"))
@@ -193,7 +194,7 @@ def test_the_guards_head_is_no_older_than_its_age_and_current_after_closing(tmp_
 def test_a_kill_before_the_first_entry_leaves_a_log_that_opens(tmp_path):
     site = stage.Stage(tmp_path)
     site.database().close(stage.Deadline.within(10, site.clock))  # killed after the schema
-    Guard(site.guard, site.keys.signer).keep(site.keys.signer.sign(Tree(0, EMPTY)))  # and here
+    DirectoryGuard(site.guard, site.keys.signer).keep(site.keys.signer.sign(Tree(0, EMPTY)))  # and here
     with site.open() as log:
         assert log.ledger.entry(0)["type"] == "log.opened"
 
@@ -251,4 +252,4 @@ def test_whoever_looks_after_the_head_rests_between_two_looks(tmp_path):
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
         assert log.ledger._pause() > 0
-        assert Guard(site.guard, site.keys.signer).head().size == 2
+        assert DirectoryGuard(site.guard, site.keys.signer).head().size == 2
