@@ -98,9 +98,7 @@ class Batch:
 
     def missing(self, drafted: Draft, effect: Effect | None) -> list[Key]:
         """Return the keys of the rows that the entry needs and the working set does not hold."""
-        keys = [Key("person", (person.ref,)) for person in drafted.entry.concerned]
-        keys += effect.reads if effect is not None else ()
-        return [key for key in keys if key not in self._rows]
+        return [key for key in wanted(drafted, effect) if key not in self._rows]
 
     def add(self, rows: Rows) -> None:
         """Put rows that were read into the working set."""
@@ -196,6 +194,13 @@ class Batch:
     ) -> None:
         sealed = seal(self._root_key, secret, place, nonce, tuple(shown))
         self.bodies.append(Body(place.person, place.entry, number, sealed))
+
+
+def wanted(drafted: Draft, effect: Effect | None) -> list[Key]:
+    """Return the keys of the rows that the entry needs."""
+    keys = [Key("person", (person.ref,)) for person in drafted.entry.concerned]
+    keys += effect.reads if effect is not None else ()
+    return keys
 
 
 def _listed(row: Row | None) -> tuple[int, int | None, bytes] | None:

@@ -1,7 +1,6 @@
 """Ledger: the one place where things happen; entries and their effects commit in batches."""
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,13 +19,12 @@ from audit.writer import Keys, Writer
 from kernel.canonical import Json
 from kernel.chance import Chance
 from kernel.clock import Clock, Deadline
-from kernel.database import Database, Forked, Replaced
+from kernel.database_model import CommitUnknown, Database, Forked, Replaced, StorageError
 from kernel.effect import Effect
 from kernel.entry import Entry
 
 _log = logging.getLogger(__name__)
 
-_BROKEN = ("IOERR", "FULL", "CORRUPT", "NOTADB", "CANTOPEN", "READONLY", "BUSY", "PROTOCOL")
 _AGAIN = 1.0
 """Seconds after which a ledger that does not serve looks whether it can."""
 _LEAST = 0.02
@@ -178,13 +176,18 @@ class Ledger:
         error: Exception | None = None
         try:
             deadline = Deadline.within(self._limits.patience, self._clock)
-            with self._database.sequence(deadline) as connection:
-                if jobs and not alone:  # only now, so that waiting for the lock grows the batch
-                    jobs = [*own, *self._line.more(self._limits.batch - 1)]
-                if jobs:
-                    self._writer.commit(connection, jobs)
-                else:
-                    self._writer.keep(connection)
+            try:
+                with self._database.sequence(deadline) as connection:
+                    if jobs and not alone:  # only now, so that waiting for the lock grows the batch
+                        jobs = [*own, *self._line.more(self._limits.batch - 1)]
+                    if jobs:
+                        self._writer.commit(connection, jobs)
+                    else:
+                        self._writer.keep(connection)
+            except CommitUnknown:
+                with self._database.sequence(deadline) as connection:
+                    if not self._writer.settle(connection, jobs):
+                        raise
             self._fault = None
         except Exception as caught:  # noqa: BLE001 - every caller is answered, whatever happens
             error = caught
@@ -212,7 +215,6 @@ class Ledger:
 
 def _concerns_entries(error: Exception) -> bool:
     """Return whether an error lies in what an entry holds rather than in the storage."""
-    if isinstance(error, sqlite3.Error):
-        name = getattr(error, "sqlite_errorname", None)
-        return name is None or not any(word in name for word in _BROKEN)
+    if isinstance(error, StorageError):
+        return not error.broken
     return not isinstance(error, (OSError, BadLedger, Replaced, Forked))

@@ -1,6 +1,5 @@
 """Opening: what must hold between database, tree and guard before the ledger serves."""
 
-import sqlite3
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 
@@ -12,6 +11,7 @@ from audit.merkle import EMPTY, Growth, leaf_hash, parts
 from audit.model import BadLedger, Head, Tree
 from kernel.canonical import Json
 from kernel.clock import Micros
+from kernel.database_model import Connection
 
 _REHASHED = 1024
 _FOLLOWED = 4096
@@ -22,7 +22,7 @@ def unopened(origin: str) -> Head:
     return Head(origin, 0, EMPTY, (), Micros(0), 0, "")
 
 
-def inspect(connection: sqlite3.Connection, origin: str, known: Iterable[Tree]) -> Head | None:
+def inspect(connection: Connection, origin: str, known: Iterable[Tree]) -> Head | None:
     """Return the head after checking it against the tables and against heads known elsewhere.
 
     None means that no log was opened here yet. Raises `BadLedger` that says what was found.
@@ -39,9 +39,8 @@ def inspect(connection: sqlite3.Connection, origin: str, known: Iterable[Tree]) 
     return head
 
 
-def follow(connection: sqlite3.Connection, mine: Head) -> Head:
+def follow(connection: Connection, mine: Head, head: Head | None) -> Head:
     """Return the head as other processes left it, after extending our own tree up to it."""
-    head = store.head(connection)
     if head == mine:
         return mine
     if head is None or head.size < mine.size or head.origin != mine.origin:
@@ -60,7 +59,7 @@ def follow(connection: sqlite3.Connection, mine: Head) -> Head:
     return head
 
 
-def settle_journal(connection: sqlite3.Connection, guard: Guard, size: int) -> None:
+def settle_journal(connection: Connection, guard: Guard, size: int) -> None:
     """Check the guard's journal against the entries, and add restrictions that it missed.
 
     A crash between the commit and the journal leaves an entry that was never acknowledged.
@@ -92,7 +91,7 @@ def _header(text: bytes) -> Mapping[str, Json]:
     return {name: members[name] for name in members if name not in {"_sd", "_sd_alg", "v"}}
 
 
-def _check_head(connection: sqlite3.Connection, head: Head, origin: str, found: int) -> None:
+def _check_head(connection: Connection, head: Head, origin: str, found: int) -> None:
     if head.origin != origin:
         raise BadLedger(f"the database holds the log {head.origin}, not {origin}")
     if head.size != found:
@@ -108,7 +107,7 @@ def _check_head(connection: sqlite3.Connection, head: Head, origin: str, found: 
             raise BadLedger(f"the leaf of entry {index} does not have the hash that is stored")
 
 
-def _check_known(connection: sqlite3.Connection, tree: Tree, found: int) -> None:
+def _check_known(connection: Connection, tree: Tree, found: int) -> None:
     if tree.size > found:
         raise BadLedger(
             f"a checkpoint over {tree.size} entries was signed, but the database has only {found}:"

@@ -1,6 +1,5 @@
 """Person: everything that the ledger says about somebody, in their own numbered list."""
 
-import sqlite3
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from audit.disclosures import Place, RootKey, Unreadable, unseal
 from audit.leaf import digest
 from audit.model import Activity, BadLedger, Page, Shown
 from kernel.canonical import Json
+from kernel.database_model import Connection
 from kernel.effect import Key
 from kernel.names import SubjectRef
 
@@ -52,7 +52,7 @@ def everything(_: bytes) -> bool:
 
 
 def page(
-    connection: sqlite3.Connection,
+    connection: Connection,
     root: RootKey,
     ref: SubjectRef,
     before: int | None,
@@ -78,9 +78,7 @@ def page(
     return Page(tuple(found), person.total, looked + 1 if looked > 0 else None)
 
 
-def one(
-    connection: sqlite3.Connection, root: RootKey, ref: SubjectRef, number: int
-) -> Shown | None:
+def one(connection: Connection, root: RootKey, ref: SubjectRef, number: int) -> Shown | None:
     """Return the entry of that number in a person's list with the texts that they may see."""
     person = _Person.find(connection, root, ref)
     if person is None or not 1 <= number <= person.total:
@@ -88,19 +86,19 @@ def one(
     return person.shown(next(person.back_from(number)))
 
 
-def at(connection: sqlite3.Connection, root: RootKey, ref: SubjectRef, index: int) -> Shown | None:
+def at(connection: Connection, root: RootKey, ref: SubjectRef, index: int) -> Shown | None:
     """Return the entry of that index in the log, where it concerns the person."""
     row = connection.execute(_NUMBER, (ref, index)).fetchone()
     return None if row is None else one(connection, root, ref, int(row[0]))
 
 
-def count(connection: sqlite3.Connection, ref: SubjectRef) -> int:
+def count(connection: Connection, ref: SubjectRef) -> int:
     """Return how many entries concern a person."""
     row = store.load(connection, [key := Key("person", (ref,))])[key]
     return 0 if row is None else int(str(row["number"]))
 
 
-def activity(connection: sqlite3.Connection, root: RootKey, ref: SubjectRef) -> Iterator[Activity]:
+def activity(connection: Connection, root: RootKey, ref: SubjectRef) -> Iterator[Activity]:
     """Yield the entries that concern a person, in order, opened with their own key.
 
     Raises `BadLedger` when a number is missing, or a disclosure is not the one in the leaf.
@@ -111,9 +109,7 @@ def activity(connection: sqlite3.Connection, root: RootKey, ref: SubjectRef) -> 
             yield opened(person.shown(line))
 
 
-def newest(
-    connection: sqlite3.Connection, root: RootKey, ref: SubjectRef, upto: int
-) -> Iterator[Activity]:
+def newest(connection: Connection, root: RootKey, ref: SubjectRef, upto: int) -> Iterator[Activity]:
     """Yield the entries that concern a person from a number down to 1, checked as `activity`."""
     person = _Person.find(connection, root, ref)
     if person is not None:
@@ -135,7 +131,7 @@ def opened(shown: Shown) -> Activity:
 class _Person(NamedTuple):
     """The list of one person as it was when it was looked up: it only grows."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     root: RootKey
     ref: SubjectRef
     origin: str
@@ -144,9 +140,7 @@ class _Person(NamedTuple):
     last: int
 
     @classmethod
-    def find(
-        cls, connection: sqlite3.Connection, root: RootKey, ref: SubjectRef
-    ) -> "_Person | None":
+    def find(cls, connection: Connection, root: RootKey, ref: SubjectRef) -> "_Person | None":
         row = store.load(connection, [key := Key("person", (ref,))])[key]
         head = store.head(connection)
         if row is None or head is None:

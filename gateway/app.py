@@ -2,7 +2,6 @@
 
 import atexit
 import gc
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -40,6 +39,7 @@ from gateway.views import AgencyViews
 from gateway.web import Front, application
 from identity.authenticate import Authenticator
 from kernel.canonical import Json
+from kernel.database import StorageError
 from kernel.errors import Refusal
 from kernel.names import Subject
 
@@ -203,10 +203,10 @@ def unready(rooms: Rooms, state: Callable[[], str | None]) -> list[str]:
         missing.append(f"ledger: {rooms.ledger.fault}")
     try:
         rooms.control.now()
+    except StorageError:
+        missing.append("database: it cannot be read")
     except Refusal as refusal:
         missing.append(f"policies: {refusal.detail}")
-    except sqlite3.Error:
-        missing.append("database: it cannot be read")
     if not rooms.engine.healthy():
         missing.append("policies: the engine does not answer")
     if (lost := state()) is not None:

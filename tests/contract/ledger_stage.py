@@ -18,9 +18,13 @@ from kernel.canonical import Json
 from kernel.chance import SystemChance
 from kernel.clock import Clock, Deadline, Micros, SystemClock
 from kernel.database import Database
+from kernel.database_postgres import PostgresDatabase
+from kernel.database_sqlite import SqliteDatabase
 from kernel.entry import Concerned, Entry, EntryType
 from kernel.migrations import migrate
 from kernel.names import Subject, SubjectRef
+from kernel.postgres_sequencer import Sequencer
+from kernel.postgres_wire import Wire
 
 ORIGIN = "gateway.example/audit/1"
 REVISION = "a" * 64
@@ -55,6 +59,18 @@ class Set(SystemClock):
         return Micros(self.at)
 
 
+class _Timed(Sequencer):
+    def _agreed(self, told: Micros, before: Micros, after: Micros) -> Micros:
+        return after
+
+
+class Timed(PostgresDatabase):
+    """A PostgreSQL whose time is what the test sets."""
+
+    def sequencer(self, wire: Wire, deadline: Deadline) -> Sequencer:
+        return _Timed(wire, deadline)
+
+
 @dataclass
 class Stage:
     """Where one log lives; it can be opened, closed and opened again."""
@@ -77,9 +93,18 @@ class Stage:
     def guard(self) -> Path:
         return self.directory / "guard"
 
+    @property
+    def url(self) -> str:
+        """The database: a file, or what `tests/both.py` wrote down for this directory."""
+        told = self.directory / "database.url"
+        return told.read_text() if told.exists() else f"sqlite:///{self.path}"
+
     def database(self) -> Database:
-        migrate(f"sqlite:///{self.path}", Deadline.within(20, self.clock))
-        return Database(self.path)
+        if self.url.startswith("postgresql:"):
+            made = PostgresDatabase if type(self.clock) is SystemClock else Timed
+            return made(self.url, self.clock)
+        migrate(self.url, Deadline.within(20, self.clock))
+        return SqliteDatabase(self.path)
 
     def ledger(self, database: Database) -> Ledger:
         guard = DirectoryGuard(self.guard, self.keys.signer)
@@ -88,7 +113,7 @@ class Stage:
     def open(self) -> "Opened":
         database = self.database()
         try:
-            return Opened(database, self.ledger(database).open(), self.clock)
+            return Opened(database, self.ledger(database).open(), self.clock, self.keys)
         except BaseException:
             database.close(Deadline.within(20, self.clock))
             raise
@@ -101,6 +126,7 @@ class Opened:
     database: Database
     ledger: Ledger
     clock: Clock
+    keys: Keys
 
     def __enter__(self) -> Self:
         return self

@@ -40,14 +40,14 @@ class Desk:
     def told(self, person=None):
         """Return what the person finds in their activity: type, header and disclosures."""
         ref = (person or self.amina).ref
-        root = stage.Stage(self.log.database.path.parent).keys.root
+        root = self.log.keys.root
         events = activity(self.log.database.read(), root, ref)
         return [(event.header["type"], event.header["case"], event.disclosures) for event in events]
 
 
 @pytest.fixture
-def desk(tmp_path):
-    with stage.Stage(tmp_path).open() as log:
+def desk(place):
+    with stage.Stage(place).open() as log:
         yield Desk(log)
 
 

@@ -76,7 +76,7 @@ class Life:
         replay = Replay()
         ledger, connection = self.log.ledger, self.log.database.read()
         leaves = leaves or [ledger.entry(index) for index in range(ledger.size)]
-        root = stage.Stage(self.log.database.path.parent).keys.root
+        root = self.log.keys.root
         for entry in opened(connection, root, stage.ORIGIN, leaves):
             replay.take(entry)
         return list(differences(connection, replay)), replay
@@ -98,9 +98,9 @@ class Life:
 
 
 @pytest.fixture
-def life(tmp_path):
+def life(place):
     clock = stage.Set()
-    with stage.Stage(tmp_path, clock=clock).open() as log:
+    with stage.Stage(place, clock=clock).open() as log:
         yield Life(log, clock)
 
 

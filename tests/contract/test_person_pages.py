@@ -13,15 +13,15 @@ ME, OTHER = stage.person(1), stage.person(2)
 
 
 @pytest.fixture
-def log(tmp_path):
-    site = stage.Stage(tmp_path)
+def log(place):
+    site = stage.Stage(place)
     with site.open() as opened:
         yield opened
 
 
 @pytest.fixture
-def root(tmp_path):
-    return stage.Stage(tmp_path).keys.root
+def root(place):
+    return stage.Stage(place).keys.root
 
 
 def write(log, count: int) -> list[int]:
