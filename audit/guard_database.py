@@ -134,18 +134,16 @@ class DatabaseGuard:
         try:
             return [answer.rows for answer in wire.run(questions, deadline)]
         except StorageError:
-            self.close()
+            wire.close()
+            self._wire = None
             raise
 
     def _connected(self, deadline: Deadline) -> Wire:
         wire = self._database.connect(_OPTIONS, deadline)
-        try:
-            ((*durable,),) = wire.run([Question(_DURABLE)], deadline)[0].rows
-            if "off" in durable:
-                raise StorageError("fsync and full_page_writes may not be off there")
-        except BaseException:
+        ((*durable,),) = self._once(wire, [Question(_DURABLE)], deadline)[0]
+        if "off" in durable:
             wire.close()
-            raise
+            raise StorageError("fsync and full_page_writes may not be off there")
         return wire
 
 

@@ -11,13 +11,16 @@ from kernel.grants import quoted
 
 TABLES = ("guard_head", "guard_restriction")
 _SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS guard_head ("
-    " number BIGINT NOT NULL UNIQUE, origin TEXT NOT NULL, size BIGINT NOT NULL,"
-    " note TEXT NOT NULL, kept TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(),"
-    " PRIMARY KEY (origin, size))",
-    "CREATE TABLE IF NOT EXISTS guard_restriction ("
-    " number BIGINT PRIMARY KEY, line TEXT NOT NULL,"
-    " kept TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp())",
+    """
+CREATE TABLE IF NOT EXISTS guard_head (
+  number BIGINT NOT NULL UNIQUE, origin TEXT NOT NULL, size BIGINT NOT NULL, note TEXT NOT NULL,
+  kept TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (origin, size))
+""",
+    """
+CREATE TABLE IF NOT EXISTS guard_restriction (
+  number BIGINT PRIMARY KEY, line TEXT NOT NULL,
+  kept TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp())
+""",
 )
 
 

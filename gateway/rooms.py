@@ -18,15 +18,16 @@ from gateway.policy.bundle import Bundle
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.engines import PreparedEngine, engine_for
 from gateway.policy.remembered import RememberingEngine
+from gateway.production import refuse_unfit
 from gateway.receipts import Place, located
-from gateway.settings import BadSettings, Mode, Settings
+from gateway.settings import Mode, Settings
+from gateway.storage import guard_of, make_ready
 from identity.clients import Clients
 from identity.pseudonyms import Pseudonyms
 from kernel.canonical import Json
 from kernel.chance import Chance, SystemChance
 from kernel.clock import Clock, Deadline, SystemClock
-from kernel.database import Database
-from kernel.migrations import migrate
+from kernel.database import Database, open_database
 
 PATIENCE = 10.0
 
@@ -65,19 +66,15 @@ def open_rooms(settings: Settings) -> Rooms:
     Raises `BadSettings`, `KeyRefused`, `BadLedger`, `BadBundle` or `CatalogueError`, each with
     plain words for the operator.
     """
-    if settings.mode is Mode.PRODUCTION:
-        raise BadSettings(
-            "GATEWAY_MODE=production refuses SQLite and the embedded engine; PostgreSQL is not "
-            "served yet, so this version starts in demo mode only."
-        )
     clock, chance = SystemClock(), SystemChance()
+    refuse_unfit(settings, Deadline.within(PATIENCE, clock))
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = KeyRing.open(settings.state_dir / "keys", chance, clock, settings.key_encryption_key)
-    database = Database(settings.database)
-    migrate(database, Deadline.within(PATIENCE, clock))
+    make_ready(settings, Deadline.within(PATIENCE, clock))
+    database = open_database(settings.database)
     signer = Signer(origin(settings), keys.log.private)
     root = RootKey(keys.disclosure.id, keys.disclosure.value)
-    guard = settings.state_dir / "guard"
+    guard = guard_of(settings, signer, clock)
     ledger = Ledger(database, guard, Keys(signer, root), clock, chance).open()
     engine = RememberingEngine(engine_for(settings.opa_url, clock))
     return Rooms(

@@ -17,13 +17,16 @@ CHANGES: Mapping[str, frozenset[str]] = {
     "ledger_tile": frozenset(),
     "ledger_body": frozenset(),
     "ledger_restriction": frozenset(),
+    "ledger_recovery": frozenset(),
     "person": frozenset(("number", "last")),
     "control": frozenset(("value",)),
     "policy_bundle": frozenset(),
+    "policy_place": frozenset(("revision", "content", "since")),
     "stop": frozenset(("state", "since", "reason", "index")),
     "client": frozenset(("state", "since")),
     "exchange": frozenset(("state", "closing", "receipt", "person", "identifier")),
-    "host": frozenset(("seen", "revision", "state")),
+    # The row of a dead worker is given to the next one, so that nobody needs to delete any.
+    "host": frozenset(("name", "worker", "seen", "revision", "state")),
     "consent": frozenset(
         {
             *("revision", "agency", "purpose", "state", "granted", "valid_from", "valid_until"),

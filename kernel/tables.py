@@ -59,6 +59,15 @@ ledger_restriction = Table(
     Column("index", _Position, primary_key=True, autoincrement=False),
 )
 
+ledger_recovery = Table(
+    "ledger_recovery",
+    metadata,
+    # The entry that says so; from it on the log has this origin, up to it those before.
+    Column("index", _Position, primary_key=True, autoincrement=False),
+    Column("previous", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+)
+
 person = Table(
     "person",
     metadata,
@@ -81,6 +90,16 @@ policy_bundle = Table(
     metadata,
     Column("revision", Text, primary_key=True),
     Column("content", LargeBinary, nullable=False),
+)
+
+policy_place = Table(
+    "policy_place",
+    metadata,
+    # What OPA is to load where two stand beside each host; decides nothing (gateway.preparing).
+    Column("place", Text, primary_key=True),
+    Column("revision", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("since", BigInteger, nullable=False),
 )
 
 stop = Table(
@@ -106,6 +125,18 @@ client = Table(
     Column("since", BigInteger, nullable=False),
 )
 
+host = Table(
+    "host",
+    metadata,
+    # Who serves: a row for each worker of each host, with its last sign of life (gateway.hosts).
+    Column("name", Text, primary_key=True),
+    Column("worker", Text, primary_key=True),
+    Column("seen", BigInteger, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 exchange = Table(
     "exchange",
     metadata,
@@ -123,14 +154,3 @@ exchange = Table(
     Column("identifier", LargeBinary, nullable=True),
 )
 Index("exchange_state", exchange.c.state, exchange.c.opened)
-
-host = Table(
-    "host",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("worker", Text, primary_key=True),
-    # The last heartbeat, the revision that is ready there, and whether it serves.
-    Column("seen", BigInteger, nullable=False),
-    Column("revision", Text, nullable=False),
-    Column("state", Text, nullable=False),
-)

@@ -10,7 +10,9 @@ from kernel.migrations.plan import HEAD, Plan, Schema
 __all__ = ["HEAD", "BadSchema", "check", "migrate", "revision"]
 
 
-def migrate(url: str, deadline: Deadline, roles: Roles | None = None, plan: Plan | None = None) -> None:
+def migrate(
+    url: str, deadline: Deadline, roles: Roles | None = None, plan: Plan | None = None
+) -> None:
     """Bring the schema to head and give the roles their rights; a newer one stays as it is.
 
     Each revision is a transaction: a kill leaves it done or undone. Raises `BadSchema`, or

@@ -21,7 +21,7 @@ def configuration(plan: Plan) -> Config:
 
 
 def run(engine: Engine, plan: Plan) -> None:
-    """Bring the engine's database to the newest revision; an error of the driver is the caller's."""
+    """Bring the engine's database to the newest revision; the driver's errors pass."""
     config = configuration(plan)
     with engine.connect() as connection:
         config.attributes["connection"] = connection

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, StaticPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from kernel.clock import Deadline
+from kernel.database_model import StorageError
 from kernel.grants import VERSION, Roles, statements
 from kernel.migrations import alembic_run
 from kernel.migrations.naming import BadSchema
@@ -93,7 +94,7 @@ class PostgresSchema:
                             self._connection.execute(statement.encode())
         except errors.UndefinedObject as error:
             raise BadSchema(
-                f"{str(error.diag.message_primary)}: make it with"
+                f"{error.diag.message_primary!s}: make it with"
                 " `CREATE ROLE … LOGIN PASSWORD …`, as GATEWAY_DATABASE_URL or GATEWAY_ERASER_URL"
                 " names it, and migrate again"
             ) from error
@@ -102,7 +103,11 @@ class PostgresSchema:
 
 
 def _connect(url: str, deadline: Deadline) -> psycopg.Connection[tuple[object, ...]]:
-    return psycopg.connect(url, autocommit=True, connect_timeout=max(2, int(deadline.left())))
+    timeout = max(2, int(deadline.left()))
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=timeout)
+    except psycopg.OperationalError as error:
+        raise StorageError(" ".join(str(error).split())) from error
 
 
 def _one(connection: psycopg.Connection[tuple[object, ...]], query: str) -> object:

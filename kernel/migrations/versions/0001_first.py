@@ -138,7 +138,9 @@ def _control() -> None:
 def _records() -> None:
     op.create_table(
         "consent",
-        *_text("id", "subject_ref", "agreement", "revision", "agency", "purpose", "state", "granted"),
+        *_text(
+            "id", "subject_ref", "agreement", "revision", "agency", "purpose", "state", "granted"
+        ),
         *_big("valid_from", "valid_until"),
         *_big_or_null("use_limit"),
         *_big("term", "epoch", "since"),
@@ -183,7 +185,9 @@ def _records() -> None:
 def _requests() -> None:
     op.create_table(
         "consent_request",
-        *_text("id", "consent", "subject_ref", "agreement", "revision", "agency", "client", "fields"),
+        *_text(
+            "id", "consent", "subject_ref", "agreement", "revision", "agency", "client", "fields"
+        ),
         *_bytes_or_null("case"),
         *_text_or_null("return_url"),
         *_text("state"),
