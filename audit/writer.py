@@ -15,7 +15,7 @@ from audit.model import BadLedger, Head, Tree
 from audit.waiting import Job, unavailable
 from kernel.chance import Chance
 from kernel.clock import Clock, Micros
-from kernel.database_model import CommitUnknown, Connection, Sequencer
+from kernel.database_model import Connection, Sequencer
 from kernel.entry import Entry, EntryType
 from kernel.errors import Outdated, Refusal
 
@@ -49,8 +49,7 @@ class Writer:
         self.newest: Checkpoint | None = None
         """Over the tree as we left it or found it right; nothing else is ever signed."""
         self.wrote = False
-        """Whether the last commit may have reached the disk, so that trying again would write
-        twice."""
+        """Whether the last commit reached the disk, so that trying again would write twice."""
 
     def commit(self, connection: Sequencer, jobs: Sequence[Job]) -> None:
         """Write the jobs' entries and effects in one transaction and tell each what became of it.
@@ -179,11 +178,7 @@ class Writer:
         store.write(connection, "ledger_restriction", restrictions, replace=False)
         store.write_head(connection, head, batch.head.size)
         self._sent = (head, batch)
-        try:
-            connection.commit()
-        except CommitUnknown:
-            self.wrote = True
-            raise
+        connection.commit()
         self.wrote = True
         return head
 

@@ -101,8 +101,8 @@ class Sequencer(Connection, Protocol):
         ...
 
     def commit(self) -> None:
-        """Return once everything written is durable; raises `StorageError` when nothing is, and
-        `CommitUnknown` when nobody knows. It ends the transaction, not the right to begin."""
+        """Return once everything written is durable; raises `CommitUnknown` when nobody knows,
+        and another `StorageError` when nobody may rely on it. The transaction has ended."""
         ...
 
     def rollback(self) -> None:

@@ -14,7 +14,7 @@ from kernel.clock import Clock, Deadline, SystemClock
 from kernel.database_model import Forked, Question, Replaced, StorageError
 from kernel.postgres_reader import Reader
 from kernel.postgres_sequencer import Sequencer
-from kernel.postgres_wire import Wire
+from kernel.postgres_wire import Broken, Wire
 
 PATIENCE: Final = 2.0
 """Seconds for which a reader waits for an answer."""
@@ -66,9 +66,7 @@ class PostgresDatabase:
         try:
             clean = False
             try:
-                sequencer = self.sequencer(self._connected(deadline), deadline)
-                sequencer.begin()
-                yield sequencer
+                yield self._begun(deadline)
                 clean = True
             finally:
                 self._end(clean=clean)
@@ -118,17 +116,28 @@ class PostgresDatabase:
         told.setdefault("target_session_attrs", "primary")
         return Wire.connect(make_conninfo("", **told), deadline)
 
-    def _connected(self, deadline: Deadline) -> Wire:
-        """Return the writing connection; a new one is asked first which database it leads to."""
-        if self._writer is None:
-            wire = self.connect(_COMMON, deadline)
+    def _begun(self, deadline: Deadline) -> Sequencer:
+        """Return what holds the ledger's row; a connection that died since is no reason to fail,
+        since nothing was written over it."""
+        if self._writer is not None:
             try:
-                self._check(wire, deadline)
-            except BaseException:
-                wire.close()
-                raise
-            self._writer = wire
-        return self._writer
+                return self._begin(self._writer, deadline)
+            except Broken:
+                self._drop()
+                if deadline.left() == 0:
+                    raise
+        return self._begin(self._connected(deadline), deadline)
+
+    def _begin(self, wire: Wire, deadline: Deadline) -> Sequencer:
+        sequencer = self.sequencer(wire, deadline)
+        sequencer.begin()
+        return sequencer
+
+    def _connected(self, deadline: Deadline) -> Wire:
+        """Return a new connection that writes, once it said which database it leads to."""
+        wire = self._writer = self.connect(_COMMON, deadline)
+        self._check(wire, deadline)
+        return wire
 
     def _check(self, wire: Wire, deadline: Deadline) -> None:
         ((standby, identity, *durable),) = wire.run([_WHICH], deadline)[0].rows

@@ -29,8 +29,8 @@ _DIVISION_BY_ZERO = "22012"
 _UNLIMITED = Question("SET LOCAL statement_timeout = 0")
 _COMMIT = Question("COMMIT")
 _ROLLBACK = Question("ROLLBACK")
-_SHARE = 0.9
-"""The part of the time left after which the server gives up, so that we still hear of it."""
+_LOCK_SHARE, _SHARE = 0.8, 0.9
+"""The parts of the time left after which the server gives up, so that we still hear of it."""
 
 
 class Sequencer:
@@ -49,8 +49,8 @@ class Sequencer:
             return
         clock = self._deadline.clock
         before = clock.now()
-        limit = str(max(1, int(self._deadline.left() * 1000 * _SHARE)))
-        limits = Question(_LIMITS, (limit, limit))
+        left = self._deadline.left() * 1000
+        limits = Question(_LIMITS, (f"{left * _LOCK_SHARE:.0f}", f"{left * _SHARE + 1:.0f}"))
         try:
             *_, locked, time = self._run([_BEGIN, limits, _LOCK, _TIME])
             if not locked.rows:
@@ -96,7 +96,7 @@ class Sequencer:
         except Broken as error:
             raise CommitUnknown(error.what) from error
         if self._wire.warned:
-            raise CommitUnknown("PostgreSQL committed with a warning: a standby may lack it")
+            raise StorageError("PostgreSQL committed with a warning: a standby may lack it")
         if done.tag != "COMMIT":
             raise StorageError("PostgreSQL rolled the transaction back")
 

@@ -49,4 +49,5 @@ def on_postgres(sites: Sites, directory: Path) -> Iterator[Path]:
     """Let a directory's log live in PostgreSQL (`ledger_stage.Stage` reads where)."""
     with sites.one() as site:
         (directory / "database.url").write_text(site.writer)
+        (directory / "superuser.url").write_text(site.superuser)
         yield directory

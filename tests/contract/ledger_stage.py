@@ -1,12 +1,16 @@
 """A ledger on a directory of its own, and entries to put into it."""
 
+import itertools
 import os
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.checkpoint import Signer
@@ -25,6 +29,7 @@ from kernel.migrations import migrate
 from kernel.names import Subject, SubjectRef
 from kernel.postgres_sequencer import Sequencer
 from kernel.postgres_wire import Wire
+from kernel.tables import metadata
 
 ORIGIN = "gateway.example/audit/1"
 REVISION = "a" * 64
@@ -106,6 +111,42 @@ class Stage:
         migrate(self.url, Deadline.within(20, self.clock))
         return SqliteDatabase(self.path)
 
+    def change(self, statement: str, *values: object) -> int:
+        """Change the database behind the ledger's back, and return how many rows that changed."""
+        with closing(self._forger()) as forger:
+            if isinstance(forger, psycopg.Connection):
+                statement = statement.replace("?", "%s")
+            return forger.execute(statement, values).rowcount
+
+    def _forger(self) -> "sqlite3.Connection | psycopg.Connection":
+        told = self.directory / "superuser.url"
+        if told.exists():
+            return psycopg.connect(told.read_text(), autocommit=True)
+        return sqlite3.connect(self.path, isolation_level=None)
+
+    def stored(self) -> bytes:
+        """Return all that the log's files and its database hold."""
+        found = [one.read_bytes() for one in self.directory.rglob("*") if one.is_file()]
+        for row in itertools.chain.from_iterable(self.rows().values()):
+            found += [one if isinstance(one, bytes) else str(one).encode() for one in row]
+        return b" ".join(found)
+
+    def rows(self) -> dict[str, list[tuple]]:
+        """Return the rows of every table."""
+        with closing(self._forger()) as reader:
+            return {
+                table: [tuple(row) for row in reader.execute(f'SELECT * FROM "{table}"')]
+                for table in metadata.tables
+            }
+
+    def restore(self, rows: Mapping[str, list[tuple]]) -> None:
+        """Bring the database back to what it was, as from a backup."""
+        for table in metadata.tables:
+            self.change(f'DELETE FROM "{table}"')
+            for row in rows[table]:
+                marks = ", ".join("?" * len(row))
+                self.change(f'INSERT INTO "{table}" VALUES ({marks})', *row)
+
     def ledger(self, database: Database) -> Ledger:
         guard = DirectoryGuard(self.guard, self.keys.signer)
         return Ledger(database, guard, self.keys, self.clock, SystemChance(), self.limits)
@@ -113,7 +154,7 @@ class Stage:
     def open(self) -> "Opened":
         database = self.database()
         try:
-            return Opened(database, self.ledger(database).open(), self.clock, self.keys)
+            return Opened(database, self.ledger(database).open(), self.clock, self)
         except BaseException:
             database.close(Deadline.within(20, self.clock))
             raise
@@ -126,7 +167,11 @@ class Opened:
     database: Database
     ledger: Ledger
     clock: Clock
-    keys: Keys
+    site: Stage
+
+    @property
+    def keys(self) -> Keys:
+        return self.site.keys
 
     def __enter__(self) -> Self:
         return self

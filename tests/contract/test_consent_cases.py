@@ -91,7 +91,7 @@ def test_the_words_stand_in_the_persons_activity_and_in_no_table(desk):
         "text": "The law asks for it.",
     }
     assert told["case.answered"]["actor"] == {"officer": "officer-1"}
-    stored = b"".join(path.read_bytes() for path in desk.log.database.path.parent.glob("*.db*"))
+    stored = desk.log.site.stored()
     assert WORDS.encode() not in stored
     assert b"The law asks" not in stored
     assert b"RN-1234566" not in stored
