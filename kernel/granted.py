@@ -41,11 +41,6 @@ SELECT c.table_name::text, c.column_name::text FROM information_schema.columns c
 WHERE c.table_schema = 'public' AND c.table_name = ANY(%s)
 AND has_column_privilege(format('public.%%I', c.table_name), c.column_name::text, 'UPDATE')
 """
-_PUBLIC = """
-SELECT EXISTS (
-  SELECT 1 FROM unnest(%s::text[]) t, pg_class c, aclexplode(c.relacl) a
-  WHERE c.oid = to_regclass(format('public.%%I', t)) AND a.grantee = 0)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +140,10 @@ def _tables(found: _Found) -> Iterator[Finding]:
 
 
 def _excess(found: _Found, tables: Sequence[str], verbs: str) -> Finding:
-    ((public,),) = found.rows(_PUBLIC, list(tables))
     named = ", ".join(map(quoted, tables))
     return Finding(
         f"the role {found.who} may {verbs} on {', '.join(tables)}",
-        f"REVOKE {verbs} ON {named} FROM {quoted(found.who)}{', PUBLIC' * public};",
+        f"REVOKE {verbs} ON {named} FROM {quoted(found.who)}, PUBLIC;",
     )
 
 
@@ -170,7 +164,7 @@ def _columns(found: _Found) -> Iterator[Finding]:
             columns = ", ".join(map(quoted, excess))
             yield Finding(
                 f"the role {found.who} may UPDATE {', '.join(excess)} of {table}",
-                f"REVOKE UPDATE ({columns}) ON {quoted(table)} FROM {quoted(found.who)};",
+                f"REVOKE UPDATE ({columns}) ON {quoted(table)} FROM {quoted(found.who)}, PUBLIC;",
             )
     if lacking:
         yield Finding(

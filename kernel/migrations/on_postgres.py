@@ -16,7 +16,8 @@ from kernel.migrations import alembic_run
 from kernel.migrations.naming import BadSchema
 from kernel.migrations.plan import Plan
 
-_LOCK = 0x6361757365776179  # `causeway`
+LOCK = 0x6361757365776179
+"""Who migrates holds this advisory lock: the name of the product in ASCII."""
 _PAUSE = 0.1
 LOCK_TIMEOUT = "400ms"
 """How long a statement of ours waits for a table: whoever serves queues behind it meanwhile."""
@@ -26,7 +27,7 @@ LOCK_TIMEOUT = "400ms"
 def held(url: str, deadline: Deadline) -> Iterator["PostgresSchema"]:
     """Hold the advisory lock of migrations, or raise `TimeoutError` when the deadline passes."""
     with closing(_connect(url, deadline)) as connection:
-        while not _one(connection, f"SELECT pg_try_advisory_lock({_LOCK})"):
+        while not _one(connection, f"SELECT pg_try_advisory_lock({LOCK})"):
             if not deadline.left():
                 raise TimeoutError("another process migrates the database")
             time.sleep(_PAUSE)
@@ -90,8 +91,8 @@ class PostgresSchema:
             with self._connection.transaction():
                 for role, erases in wanted:
                     if role is not None:
-                        for statement in statements(role, erases=erases):
-                            self._connection.execute(statement.encode())
+                        all_of_them = "; ".join(statements(role, erases=erases))
+                        self._connection.execute(all_of_them.encode())
         except errors.UndefinedObject as error:
             raise BadSchema(
                 f"{error.diag.message_primary!s}: make it with"
