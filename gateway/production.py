@@ -10,13 +10,17 @@ from kernel.granted import Finding
 from kernel.loopback import on_this_machine
 from kernel.postgres_address import PostgresAddress
 
-__all__ = ["Finding", "findings", "refuse_unfit"]
+__all__ = ["Finding", "findings", "lacking", "refuse_unfit"]
 
 
 def findings(settings: Settings, deadline: Deadline) -> tuple[Finding, ...]:
     """Return what the settings and the servers that they name lack for production."""
-    said = [finding for look in _LOOKS for finding in look(settings)]
-    return (*said, *deployed(settings, deadline))
+    return (*lacking(settings), *deployed(settings, deadline))
+
+
+def lacking(settings: Settings) -> tuple[Finding, ...]:
+    """Return what the settings themselves lack, whatever the servers are."""
+    return tuple(finding for look in _LOOKS for finding in look(settings))
 
 
 def refuse_unfit(settings: Settings, deadline: Deadline) -> None:
