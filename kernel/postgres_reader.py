@@ -7,7 +7,10 @@ from kernel.clock import Clock, Deadline
 from kernel.database_model import Question
 from kernel.effect import Value
 from kernel.postgres_rows import Answer
-from kernel.postgres_wire import Broken, Wire
+from kernel.postgres_wire import Broken, Rejected, Wire
+
+_PREPARED_FOR_ANOTHER_SCHEMA = "0A000"
+"""What a statement prepared before a migration gets where `*` now means more columns."""
 
 
 class Reader:
@@ -44,6 +47,10 @@ class Reader:
                 self._wire = None
                 if deadline.left() == 0:
                     raise
+            except Rejected as error:
+                if error.state != _PREPARED_FOR_ANOTHER_SCHEMA:
+                    raise
+                self.close()
         wire = self._connect(deadline)
         answers = wire.run(questions, deadline)
         self._wire = wire
