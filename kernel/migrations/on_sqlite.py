@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from kernel.clock import Deadline
+from kernel.database_model import StorageError
 from kernel.filelock import FileLock, refuse_network
 from kernel.grants import Roles
 from kernel.migrations.naming import BadSchema
@@ -19,7 +20,7 @@ def held(url: str, deadline: Deadline) -> Iterator["SqliteSchema"]:
     path = _path(url)
     refuse_network(path.parent)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    with closing(FileLock(path)) as lock, lock.held(deadline):
+    with _told(), closing(FileLock(path)) as lock, lock.held(deadline):
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         # Closing the last connection checkpoints, which is done under the lock alone.
         with closing(connection):
@@ -33,8 +34,17 @@ def seen(url: str) -> str | None:
     path = _path(url)
     if not path.exists():
         return None
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+    with _told(), closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         return SqliteSchema(connection).revision()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raise the driver's errors as those of the port."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(str(error)) from error
 
 
 class SqliteSchema:
