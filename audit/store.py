@@ -55,7 +55,7 @@ class Statements:
         self.key_of = _picker([self.columns.index(name) for name in self.keys])
         self._name = table.name
         self._keys = ", ".join(f'"{name}"' for name in self.keys)
-        # PostgreSQL takes the types of a list of values from its first row, and a bare one for text.
+        # PostgreSQL takes the types of a list from its first row, and a bare value for a text.
         types = [_CAST[column.type.as_generic().__class__] for column in table.primary_key.columns]
         self._first = "(" + ", ".join(f"CAST(? AS {name})" for name in types) + ")"
         self._match = " AND ".join(f't."{name}" = k."{name}"' for name in self.keys)

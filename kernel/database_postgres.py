@@ -88,6 +88,11 @@ class PostgresDatabase:
                 self._readers.add(kept)
         return kept
 
+    @property
+    def trips(self) -> int:
+        """Return the round trips of the writing connection so far."""
+        return self._writer.trips if self._writer is not None else 0
+
     def same_process(self) -> None:
         """Raise `Forked` in a child process: a connection that two use serves neither."""
         if os.getpid() != self._pid:

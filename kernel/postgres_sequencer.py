@@ -81,7 +81,7 @@ class Sequencer:
         """Write together with the commit."""
         if exactly is not None:
             # An error before the commit keeps that from being carried out.
-            changed = f"(SELECT count(*) FROM w) = {exactly}"
+            changed = f"(SELECT count(*) FROM w) = {exactly}"  # noqa: S608 - a number of ours
             sql = f"WITH w AS ({sql} RETURNING 1) SELECT 1 / ({changed})::int"
         self._waiting.append(Question(sql, values))
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from audit.ledger import Ledger
 from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.entry import Concerned, Entry, EntryType
+from tests.both import Sites, on_postgres
 from tests.contract import ledger_stage as stage
+from tests.postgres_server import postgres_server
 
 CALLERS = (1, 16, 64)
 SECONDS = 4.0
@@ -94,4 +96,21 @@ def run(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
                 rows[f"{make.__name__}, {callers} waiting"] = measure(
                     log.ledger, callers, seconds, make
                 )
-    return {"Ledger, durable entries": rows}
+    return {"Ledger, durable entries": rows, **run_on_postgres(directory, seconds)}
+
+
+def run_on_postgres(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
+    """Return the table on a PostgreSQL on the same cores, with its round trips for each entry."""
+    rows: dict[str, dict] = {}
+    home = directory / "ledger-on-postgres"
+    home.mkdir()
+    with postgres_server() as server, on_postgres(Sites(server), home):
+        with stage.Stage(home).open() as log:
+            for make in (plain, release):
+                for callers in CALLERS:
+                    name, before = f"{make.__name__}, {callers} waiting", log.ledger.size
+                    trips = log.database.trips
+                    row = rows[name] = measure(log.ledger, callers, seconds, make)
+                    entries = row["size"] - before
+                    row["trips per entry"] = round((log.database.trips - trips) / entries, 2)
+    return {"Ledger on PostgreSQL, durable entries": rows}

@@ -194,7 +194,7 @@ def test_a_kill_before_the_first_entry_leaves_a_log_that_opens(place):
 
 
 def test_an_empty_database_beside_a_guard_that_knows_entries_does_not_open(site):
-    site.restore(dict.fromkeys(site.rows(), []))
+    site.restore({table: [] for table in site.rows()})
     with pytest.raises(BadLedger, match="was signed, but the database has only 0"):
         site.open()
 

@@ -253,7 +253,7 @@ class TestOnPostgres:
 
 
 class TestScripts:
-    """The rule of expand and contract, where a script can be asked (docs/adr/0007-schema.md)."""
+    """The rule of expand and contract, where a script can be asked (docs/adr/0009-schema-and-roles.md)."""
 
     ALLOWED = frozenset({"create_table", "add_column"})
 

@@ -70,7 +70,8 @@ def append(log: stage.Opened, name: str) -> int | None:
     try:
         return log.ledger.append(stage.decision(name, stage.person(1)), used(name)).index
     except Refusal as refusal:
-        assert refusal.reason is Reason.LEDGER_UNAVAILABLE
+        if refusal.reason is not Reason.LEDGER_UNAVAILABLE:
+            raise
         return None
     finally:
         assert time.monotonic() - began < GENEROUS
@@ -355,3 +356,56 @@ def test_who_holds_the_ledgers_row_keeps_others_waiting_no_longer_than_their_dea
             assert "holds the ledger's row" in str(log.ledger.fault)
         index = recovered(log)
         assert check(log, {index: "ex_after"}) == ["ex_1", "ex_after"]
+
+
+def test_a_commit_that_no_standby_confirmed_is_not_acknowledged(site, server):
+    def told(statement: str) -> list[tuple]:
+        with psycopg.connect(server.url(), autocommit=True) as admin:
+            cursor = admin.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with site.open() as log:
+        append(log, "ex_1")
+        try:
+            told("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            told("SELECT pg_reload_conf()")
+            # The commit waits for ever, and nobody can see whether it will have happened.
+            while append(log, "ex_2") is not None:
+                time.sleep(0.05)  # until the server has read its settings
+            assert told(waiting)
+        finally:
+            told("ALTER SYSTEM RESET synchronous_standby_names")
+            told("SELECT pg_reload_conf()")
+        index = recovered(log)
+        names = check(log, {index: "ex_after"})
+        assert names[0] == "ex_1"
+        assert log.ledger.fault is None
+
+
+def test_a_commit_whose_wait_for_a_standby_is_cancelled_is_not_acknowledged(own, server, tmp_path):
+    statement = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    with (
+        on_postgres(own, tmp_path),
+        stage.Stage(tmp_path, limits=Limits(patience=20.0)).open() as log,
+        psycopg.connect(server.url(), autocommit=True) as admin,
+    ):
+        append(log, "ex_1")
+        answers: list[int | None] = []
+        admin.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        admin.execute("SELECT pg_reload_conf()")
+        try:
+            time.sleep(0.2)
+            caller = threading.Thread(target=lambda: answers.append(append(log, "ex_2")))
+            caller.start()
+            deadline = time.monotonic() + PATIENCE
+            while not admin.execute(statement).fetchall():
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            caller.join()  # an end of the waiting by the settings would say nothing of it
+        finally:
+            admin.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            admin.execute("SELECT pg_reload_conf()")
+        assert answers == [None]
+        index = recovered(log)
+        assert check(log, {index: "ex_after"}) == ["ex_1", "ex_2", "ex_after"]
