@@ -8,8 +8,9 @@ from typing import Any
 from psycopg import pq
 
 from kernel.database_model import StorageError
+from kernel.effect import Value
 
-_SIZES = range(-(1 << 63), 1 << 63)
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
 def _integer(value: bytes) -> int:
@@ -65,22 +66,19 @@ class Answer:
         return Answer([row(one) for one in self.rows], self.rowcount, self.tag, self.names)
 
 
-def encoded(values: Sequence[object]) -> tuple[list[bytes | None], list[int]]:
+def encoded(values: Sequence[Value]) -> tuple[list[bytes | None], list[int]]:
     """Return values and their formats as libpq takes them: texts and bytes with their length,
     since its own text format ends at a zero byte, and integers as text of any width."""
     texts: list[bytes | None] = []
     formats: list[int] = []
     for value in values:
-        if isinstance(value, str):
-            texts.append(value.encode())
-            formats.append(1)
-        elif isinstance(value, int):
-            if value not in _SIZES:
+        if isinstance(value, int):
+            if not _LEAST <= value <= _MOST:
                 raise OverflowError("a number does not fit into 64 bits")
             texts.append(b"%d" % value)
             formats.append(0)
         else:
-            texts.append(value if value is None else bytes(value))  # type: ignore[call-overload]  # bytes are all that is left
+            texts.append(value.encode() if isinstance(value, str) else value)
             formats.append(1)
     return texts, formats
 

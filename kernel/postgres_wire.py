@@ -15,6 +15,7 @@ from psycopg import pq
 
 from kernel.clock import Deadline
 from kernel.database_model import Question, StorageError
+from kernel.effect import Value
 from kernel.postgres_rows import Answer, answer, encoded
 
 _PREPARED = 2048
@@ -105,7 +106,7 @@ class Wire:
             self.close()
             raise
 
-    def _send(self, number: int, sql: str, values: Sequence[object]) -> bytes | None:
+    def _send(self, number: int, sql: str, values: Sequence[Value]) -> bytes | None:
         """Send a statement; return the name under which it is being prepared, where it is."""
         texts, formats = encoded(values)
         if (name := self._prepared.get(sql)) is not None:

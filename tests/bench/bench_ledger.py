@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from audit.ledger import Ledger
@@ -104,13 +105,15 @@ def run_on_postgres(directory: Path, seconds: float = SECONDS) -> dict[str, dict
     rows: dict[str, dict] = {}
     home = directory / "ledger-on-postgres"
     home.mkdir()
-    with postgres_server() as server, on_postgres(Sites(server), home):
-        with stage.Stage(home).open() as log:
-            for make in (plain, release):
-                for callers in CALLERS:
-                    name, before = f"{make.__name__}, {callers} waiting", log.ledger.size
-                    trips = log.database.trips
-                    row = rows[name] = measure(log.ledger, callers, seconds, make)
-                    entries = row["size"] - before
-                    row["trips per entry"] = round((log.database.trips - trips) / entries, 2)
+    with ExitStack() as stack:
+        server = stack.enter_context(postgres_server())
+        stack.enter_context(on_postgres(Sites(server), home))
+        log = stack.enter_context(stage.Stage(home).open())
+        for make in (plain, release):
+            for callers in CALLERS:
+                before, trips = log.ledger.size, log.database.trips
+                row = measure(log.ledger, callers, seconds, make)
+                entries = row["size"] - before
+                row["trips per entry"] = round((log.database.trips - trips) / entries, 2)
+                rows[f"{make.__name__}, {callers} waiting"] = row
     return {"Ledger on PostgreSQL, durable entries": rows}
