@@ -57,7 +57,7 @@ def serve(host: str, port: int, workers: int) -> None:
 @click.command()
 @plainly
 def migrate() -> None:
-    """Bring the database's schema to head, and grant each role what it needs.
+    """Bring the database's schema to head.
 
     \b
     Example: GATEWAY_DATABASE_URL=sqlite:///var/gateway/causeway.db python -m gateway migrate

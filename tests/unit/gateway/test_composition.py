@@ -165,7 +165,7 @@ def test_what_is_built_serves_sweeps_and_is_closed_at_the_end(monkeypatch, setti
     monkeypatch.setattr(composition, "configure", at_exit.append)
     monkeypatch.setattr(composition.atexit, "register", at_exit.append)
     monkeypatch.setattr(composition, "_sweep", lambda sweep: swept.set())
-    alone = replace(settings, state_dir=tmp_path, database=tmp_path / "causeway.db")
+    alone = replace(settings, state_dir=tmp_path, database=f"sqlite:///{tmp_path}/causeway.db")
     client = composition.build(alone).test_client()
     assert client.get("/readyz").json == {"ready": True, "missing": []}
     assert swept.wait(5)
