@@ -45,9 +45,9 @@ def client(in_force):
     return composition.compose(in_force).test_client()
 
 
-def test_production_is_refused_while_it_is_not_served(settings, tmp_path):
+def test_production_is_refused_before_anything_is_made(settings, tmp_path):
     asked = replace(settings, mode=Mode.PRODUCTION, state_dir=tmp_path / "never")
-    with pytest.raises(BadSettings, match="GATEWAY_MODE=production refuses SQLite"):
+    with pytest.raises(BadSettings, match="SQLite serves one machine"):
         open_rooms(asked)
     assert not asked.state_dir.exists()
 
