@@ -32,9 +32,9 @@ class Sites:
         """Hand out a database with its schema at head and no row."""
         site = self.free.pop() if self.free else self._made()
         yield site
-        tables = ", ".join(f'"{name}"' for name in metadata.tables)
+        emptied = "; ".join(f'DELETE FROM "{name}"' for name in metadata.tables)
         with suppress(psycopg.Error):  # then nobody gets it any more
-            site.execute(_ALONE, "SET lock_timeout = '5s'", f"TRUNCATE {tables}")
+            site.execute(_ALONE, "SET lock_timeout = '5s'", emptied)
             self.free.append(site)
 
     def _made(self) -> Site:
