@@ -11,7 +11,7 @@ from audit.checkpoint import Checkpoint, tlog_proof
 from audit.disclosures import SECRET, Place, RootKey, seal
 from audit.guard import Restriction
 from audit.leaf import Draft
-from audit.merkle import TILE, Growth, leaf_hash
+from audit.merkle import TILE, Growth, joined, leaf_hash
 from audit.model import BadLedger, Body, Head
 from audit.store import OWN, TABLES
 from kernel.canonical import Json
@@ -90,7 +90,8 @@ class Batch:
         self.entries: list[Entry] = []
         self.bodies: list[Body] = []
         self.restrictions: list[Restriction] = []
-        self.changed: dict[str, dict[Key, tuple[Value, ...]]] = {}
+        self._people: dict[Key, tuple[Value, ...]] = {}
+        self.changed: dict[str, dict[Key, tuple[Value, ...]]] = {"person": self._people}
         self._epoch = head.epoch
         self._text = rfc3339(self.time)
         self._root_key = root_key
@@ -99,9 +100,7 @@ class Batch:
 
     def missing(self, drafted: Draft, effect: Effect | None) -> list[Key]:
         """Return the keys of the rows that the entry needs and the working set does not hold."""
-        keys = [Key("person", (person.ref,)) for person in drafted.entry.concerned]
-        keys += effect.reads if effect is not None else ()
-        return [key for key in keys if key not in self._rows]
+        return [key for key in wanted(drafted, effect) if key not in self._rows]
 
     def add(self, rows: Rows) -> None:
         """Put rows that were read into the working set."""
@@ -149,11 +148,12 @@ class Batch:
 
     def after(self) -> Head:
         """Return the head that the batch leads to."""
+        edge = tuple(self.growth.edge())
         return Head(
             origin=self.head.origin,
             size=self.growth.size,
-            root=self.growth.root(),
-            edge=tuple(self.growth.edge()),
+            root=joined(edge),
+            edge=edge,
             last_time=self.time,
             epoch=self._epoch,
             batch=self._chance.bits(8).hex(),
@@ -192,7 +192,8 @@ class Batch:
         key = Key("person", (person.ref,))
         number, previous, secret = _listed(self._rows[key]) or (0, None, self._chance.bits(SECRET))
         row: Row = {"ref": person.ref, "secret": secret, "number": number + 1, "last": index}
-        self._change(key, row)
+        self._rows[key] = row
+        self._people[key] = (person.ref, secret, number + 1, index)
         return number + 1, previous, secret
 
     def _seal(
@@ -200,6 +201,13 @@ class Batch:
     ) -> None:
         sealed = seal(self._root_key, secret, place, nonce, tuple(shown))
         self.bodies.append(Body(place.person, place.entry, number, sealed))
+
+
+def wanted(drafted: Draft, effect: Effect | None) -> list[Key]:
+    """Return the keys of the rows that the entry needs."""
+    keys = [Key("person", (person.ref,)) for person in drafted.entry.concerned]
+    keys += effect.reads if effect is not None else ()
+    return keys
 
 
 def _listed(row: Row | None) -> tuple[int, int | None, bytes] | None:

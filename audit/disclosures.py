@@ -2,7 +2,6 @@
 
 import hmac
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -26,31 +25,25 @@ class Unreadable(Exception):
 class RootKey:
     """The key from which every disclosure key is derived, and its id (at most 32 characters)."""
 
-    __slots__ = ("_expand", "id")
+    __slots__ = ("_extracted", "id", "mark")
 
     def __init__(self, id: str, key: bytes) -> None:
         """Refuse a key of the wrong size and an id that does not fit; extract once (RFC 5869)."""
         if len(key) != SECRET or not id.isascii() or not 1 <= len(id) <= SECRET:
             raise ValueError("a disclosure root key is 32 bytes with an ASCII id of 1 to 32")
         self.id = id
-        self._expand = hmac.new(HKDF.extract(SHA256(), None, key), digestmod=sha256)
-
-    @property
-    def mark(self) -> bytes:
-        """Return what stands before everything that is sealed under this key."""
-        return bytes((_VERSION, len(self.id))) + self.id.encode("ascii")
+        self.mark = bytes((_VERSION, len(id))) + id.encode("ascii")
+        """What stands before everything that is sealed under this key."""
+        self._extracted = HKDF.extract(SHA256(), None, key)
 
     def derive(self, secret: bytes) -> bytes:
         """Return HKDF-Expand (RFC 5869 §2.3) for a person's secret, or for the ledger itself."""
-        mac = self._expand.copy()
-        mac.update((_PERSON + secret if secret else _LEDGER) + b"\x01")
-        return mac.digest()
+        told = _PERSON + secret if secret else _LEDGER
+        return hmac.digest(self._extracted, told + b"\x01", "sha256")
 
     def journal(self) -> bytes:
         """Return the key under which the guard's journal says whom a restriction is about."""
-        mac = self._expand.copy()
-        mac.update(_JOURNAL + b"\x01")
-        return mac.digest()
+        return hmac.digest(self._extracted, _JOURNAL + b"\x01", "sha256")
 
 
 class Place(NamedTuple):

@@ -1,6 +1,5 @@
 """Export: the log as static files in the layout of C2SP tlog-tiles, the checkpoint last."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from audit.checkpoint import Signer
 from audit.durable import replace_durably
 from audit.merkle import EMPTY, TILE, fold, leaf_hash, node_hash
 from audit.model import BadLedger, Head, Tree
+from kernel.database_model import Connection
 
 _PAGE = 1024
 
@@ -17,7 +17,7 @@ class Occupied(Exception):
     """The directory cannot take this export; the message says why."""
 
 
-def export(connection: sqlite3.Connection, directory: Path, signer: Signer) -> Tree:
+def export(connection: Connection, directory: Path, signer: Signer) -> Tree:
     """Write the whole log into a directory and return its tree.
 
     Every hash is computed anew from the leaves; `BadLedger` when they do not lead to the root
@@ -101,7 +101,7 @@ class _Tiles:
         _put(self._directory / tile_path(str(level), n, len(hashes)), b"".join(hashes))
 
 
-def _leaves(connection: sqlite3.Connection, head: Head) -> Iterator[bytes]:
+def _leaves(connection: Connection, head: Head) -> Iterator[bytes]:
     for start in range(0, head.size, _PAGE):
         for leaf, _ in store.leaves(connection, start, min(start + _PAGE, head.size)):
             yield leaf

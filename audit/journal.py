@@ -5,7 +5,6 @@ under a key of the disclosures' root, bound to the log's origin and the entry's 
 """
 
 import hmac
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -22,6 +21,7 @@ from audit.leaf import NONCE, disclosed
 from audit.model import BadLedger
 from audit.shards import Origins
 from kernel.canonical import Json, canonical, parse
+from kernel.database_model import Connection
 from kernel.effect import Key
 from kernel.entry import Concerned
 from kernel.names import Subject, SubjectRef
@@ -78,7 +78,7 @@ def unsealed(root: RootKey, line: Restriction) -> Content:
 
 
 def missing(
-    connection: sqlite3.Connection, root: RootKey, origins: Origins, after: int
+    connection: Connection, root: RootKey, origins: Origins, after: int
 ) -> Sequence[Restriction]:
     """Return the restrictions after an entry as the database itself holds them."""
     rows = connection.execute(_MISSING, (after,)).fetchall()
@@ -94,7 +94,7 @@ def missing(
 
 
 def _contents(
-    connection: sqlite3.Connection, root: RootKey, origins: Origins, after: int
+    connection: Connection, root: RootKey, origins: Origins, after: int
 ) -> Mapping[int, Content]:
     found: dict[int, Content] = {}
     for index, ref, body in connection.execute(_BODIES, (after,)).fetchall():
@@ -110,7 +110,7 @@ def _contents(
     return found
 
 
-def _secret(connection: sqlite3.Connection, ref: str) -> bytes:
+def _secret(connection: Connection, ref: str) -> bytes:
     key = Key("person", (ref,))
     row = store.load(connection, [key])[key] if ref else None
     secret = b"" if row is None else row["secret"]

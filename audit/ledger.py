@@ -1,11 +1,10 @@
 """Ledger: the one place where things happen; entries and their effects commit in batches."""
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 import orjson
@@ -16,18 +15,17 @@ from audit.checkpoint import Checkpoint, Signer, tlog_proof
 from audit.guard import Guard
 from audit.merkle import inclusion
 from audit.model import BadLedger, Turn
-from audit.waiting import Job, Line, Refused, unavailable
+from audit.waiting import Job, Line, Refused, settle, unavailable
 from audit.writer import Keys, Writer
 from kernel.canonical import Json
 from kernel.chance import Chance
 from kernel.clock import Clock, Deadline
-from kernel.database import Database, Forked, Replaced
+from kernel.database_model import CommitUnknown, Database, Forked, Replaced, StorageError
 from kernel.effect import Effect
 from kernel.entry import Entry
 
 _log = logging.getLogger(__name__)
 
-_BROKEN = ("IOERR", "FULL", "CORRUPT", "NOTADB", "CANTOPEN", "READONLY", "BUSY", "PROTOCOL")
 _AGAIN = 1.0
 """Seconds after which a ledger that does not serve looks whether it can."""
 _LEAST = 0.02
@@ -37,12 +35,13 @@ _LEAST = 0.02
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a caller waits, how many may wait, how many commit at once, and how old the
-    guard's head may get; in seconds and entries."""
+    guard's head may get; in seconds and entries. `aside` stands around every wait for a batch."""
 
     patience: float = 2.0
     waiting: int = 4096
     batch: int = 256
     head_age: float = 0.5
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Ledger:
@@ -51,7 +50,7 @@ class Ledger:
     def __init__(
         self,
         database: Database,
-        guard: Path,
+        guard: Guard,
         keys: Keys,
         clock: Clock,
         chance: Chance,
@@ -63,7 +62,7 @@ class Ledger:
         self._clock = clock
         self._chance = chance
         head_age = self._limits.head_age
-        self._writer = Writer(Guard(guard, keys.signer), keys, clock, chance, head_age)
+        self._writer = Writer(guard, keys, clock, chance, head_age)
         self._line = Line(self._limits.waiting)
         self._watch: Callable[[Turn], None] = lambda _: None
         self._fault: str | None = "it is not open"
@@ -125,7 +124,9 @@ class Ledger:
         refusal propagates. Raises `Outdated`, or `Refusal` with `ledger.unavailable`.
         """
         job = Job(leaf.draft(entry, self._chance), effect, refused)
-        return job.placed(self._wait(job))
+        with self._limits.aside():
+            committed = self._wait(job)
+        return job.placed(committed)
 
     def checkpoint(self) -> str:
         """Return a signed checkpoint of the newest state (C2SP tlog-checkpoint)."""
@@ -200,22 +201,26 @@ class Ledger:
         began = held = self._clock.monotonic()
         try:
             deadline = Deadline.within(self._limits.patience, self._clock)
-            with self._database.sequence(deadline) as connection:
-                held = self._clock.monotonic()
-                if jobs and not alone:  # only now, so that waiting for the lock grows the batch
-                    jobs = [*own, *self._line.more(self._limits.batch - 1)]
-                if jobs:
-                    self._writer.commit(connection, jobs)
-                else:
-                    self._writer.keep(connection)
+            try:
+                with self._database.sequence(deadline) as connection:
+                    held = self._clock.monotonic()
+                    if jobs and not alone:  # only now, so that waiting for the lock grows the batch
+                        jobs = [*own, *self._line.more(self._limits.batch - 1)]
+                    if jobs:
+                        self._writer.commit(connection, jobs)
+                    else:
+                        self._writer.keep(connection)
+            except CommitUnknown:
+                with self._database.sequence(deadline) as connection:
+                    if not self._writer.settle(connection, jobs):
+                        raise
             self._fault = None
         except Exception as caught:  # noqa: BLE001 - every caller is answered, whatever happens
             error = caught
         if jobs:
             self._tell(held - began, self._clock.monotonic() - held, error)
         if error is None or not self._retried(jobs, error):
-            for job in jobs:
-                job.settle()
+            settle(jobs)
 
     def _tell(self, waited: float, seconds: float, error: Exception | None) -> None:
         written = self._writer.written if error is None else ()
@@ -242,7 +247,6 @@ class Ledger:
 
 def _concerns_entries(error: Exception) -> bool:
     """Return whether an error lies in what an entry holds rather than in the storage."""
-    if isinstance(error, sqlite3.Error):
-        name = getattr(error, "sqlite_errorname", None)
-        return name is None or not any(word in name for word in _BROKEN)
+    if isinstance(error, StorageError):
+        return not error.broken
     return not isinstance(error, (OSError, BadLedger, Replaced, Forked))

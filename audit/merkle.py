@@ -45,6 +45,16 @@ def parts(size: int) -> list[tuple[int, int]]:
     return ranges
 
 
+def joined(edge: Sequence[bytes]) -> bytes:
+    """Return the root of the tree whose perfect subtrees have these hashes, from left to right."""
+    if not edge:
+        return EMPTY
+    root = edge[-1]
+    for value in reversed(edge[:-1]):
+        root = node_hash(value, root)
+    return root
+
+
 def inclusion(index: int, size: int, subtree: Subtree) -> list[bytes]:
     """Return PATH(index, D[size]) of RFC 6962 §2.1.1, from the leaf's sibling upwards."""
     if not 0 <= index < size:
@@ -124,11 +134,7 @@ class Growth:
 
     def root(self) -> bytes:
         """Return the root with the new leaves."""
-        edge = self.edge()
-        root = edge.pop() if edge else EMPTY
-        while edge:
-            root = node_hash(edge.pop(), root)
-        return root
+        return joined(self.edge())
 
     def edge(self) -> list[bytes]:
         """Return the hashes of the perfect subtrees with the new leaves."""

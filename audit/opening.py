@@ -1,6 +1,5 @@
 """Opening: what must hold between database, tree and guard before the ledger serves."""
 
-import sqlite3
 from base64 import b64encode
 from collections.abc import Iterable
 
@@ -10,6 +9,7 @@ from audit.guard import Guard
 from audit.merkle import EMPTY, Growth, leaf_hash, parts
 from audit.model import BadLedger, Head, Tree
 from kernel.clock import Micros
+from kernel.database_model import Connection
 
 _REHASHED = 1024
 _FOLLOWED = 4096
@@ -20,7 +20,7 @@ def unopened(origin: str) -> Head:
     return Head(origin, 0, EMPTY, (), Micros(0), 0, "")
 
 
-def inspect(connection: sqlite3.Connection, origin: str, known: Iterable[Tree]) -> Head | None:
+def inspect(connection: Connection, origin: str, known: Iterable[Tree]) -> Head | None:
     """Return the head after checking it against the tables and against heads known elsewhere.
 
     None means that no log was opened here yet. Raises `BadLedger` that says what was found.
@@ -37,9 +37,8 @@ def inspect(connection: sqlite3.Connection, origin: str, known: Iterable[Tree]) 
     return head
 
 
-def follow(connection: sqlite3.Connection, mine: Head) -> Head:
+def follow(connection: Connection, mine: Head, head: Head | None) -> Head:
     """Return the head as other processes left it, after extending our own tree up to it."""
-    head = store.head(connection)
     if head == mine:
         return mine
     if head is None or head.size < mine.size or head.origin != mine.origin:
@@ -58,7 +57,7 @@ def follow(connection: sqlite3.Connection, mine: Head) -> Head:
     return head
 
 
-def settle_journal(connection: sqlite3.Connection, guard: Guard, root: RootKey, head: Head) -> None:
+def settle_journal(connection: Connection, guard: Guard, root: RootKey, head: Head) -> None:
     """Check the guard's journal against the entries, and add restrictions that it missed.
 
     A crash between the commit and the journal leaves an entry that was never acknowledged.
@@ -81,7 +80,7 @@ def settle_journal(connection: sqlite3.Connection, guard: Guard, root: RootKey, 
         guard.restrict(lines)
 
 
-def _check_head(connection: sqlite3.Connection, head: Head, origin: str, found: int) -> None:
+def _check_head(connection: Connection, head: Head, origin: str, found: int) -> None:
     if head.origin != origin:
         raise BadLedger(
             f"the database holds the log {head.origin}, not {origin}{_other(head, origin)}"
@@ -108,7 +107,7 @@ def _other(head: Head, origin: str) -> str:
     return ": it is an older copy, from before a recovery"
 
 
-def _check_known(connection: sqlite3.Connection, tree: Tree, found: int) -> None:
+def _check_known(connection: Connection, tree: Tree, found: int) -> None:
     if tree.size > found:
         raise BadLedger(
             f"a checkpoint over {tree.size} entries was signed, but the database has only {found}:"

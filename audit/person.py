@@ -1,6 +1,5 @@
 """Person: everything that the ledger says about somebody, in their own numbered list."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ from audit.disclosures import Place, RootKey, Unreadable, unseal
 from audit.leaf import digest, disclosed
 from audit.model import Activity, BadLedger, Page, Shown
 from kernel.canonical import Json
+from kernel.database_model import Connection
 from kernel.effect import Key
 from kernel.names import SubjectRef
 
@@ -51,7 +51,7 @@ def everything(_: bytes) -> bool:
 
 
 def page(
-    connection: sqlite3.Connection,
+    connection: Connection,
     root: RootKey,
     ref: SubjectRef,
     before: int | None,
@@ -77,7 +77,7 @@ def page(
     return Page(tuple(found), person.total, looked + 1 if looked > 0 else None)
 
 
-def recovered(connection: sqlite3.Connection) -> str | None:
+def recovered(connection: Connection) -> str | None:
     """Return when the log was last recovered from a copy, as its entry says; None where never."""
     rows = connection.execute('SELECT max("index") FROM ledger_recovery').fetchall()
     if not rows or (index := rows[0][0]) is None:
@@ -86,9 +86,7 @@ def recovered(connection: sqlite3.Connection) -> str | None:
     return str(orjson.loads(text)["time"])
 
 
-def one(
-    connection: sqlite3.Connection, root: RootKey, ref: SubjectRef, number: int
-) -> Shown | None:
+def one(connection: Connection, root: RootKey, ref: SubjectRef, number: int) -> Shown | None:
     """Return the entry of that number in a person's list with the texts that they may see."""
     person = _Person.find(connection, root, ref)
     if person is None or not 1 <= number <= person.total:
@@ -96,19 +94,19 @@ def one(
     return person.shown(next(person.back_from(number)))
 
 
-def at(connection: sqlite3.Connection, root: RootKey, ref: SubjectRef, index: int) -> Shown | None:
+def at(connection: Connection, root: RootKey, ref: SubjectRef, index: int) -> Shown | None:
     """Return the entry of that index in the log, where it concerns the person."""
     row = connection.execute(_NUMBER, (ref, index)).fetchone()
     return None if row is None else one(connection, root, ref, int(row[0]))
 
 
-def count(connection: sqlite3.Connection, ref: SubjectRef) -> int:
+def count(connection: Connection, ref: SubjectRef) -> int:
     """Return how many entries concern a person."""
     row = store.load(connection, [key := Key("person", (ref,))])[key]
     return 0 if row is None else int(str(row["number"]))
 
 
-def activity(connection: sqlite3.Connection, root: RootKey, ref: SubjectRef) -> Iterator[Activity]:
+def activity(connection: Connection, root: RootKey, ref: SubjectRef) -> Iterator[Activity]:
     """Yield the entries that concern a person, in order, opened with their own key.
 
     Raises `BadLedger` when a number is missing, or a disclosure is not the one in the leaf.
@@ -119,9 +117,7 @@ def activity(connection: sqlite3.Connection, root: RootKey, ref: SubjectRef) -> 
             yield opened(person.shown(line))
 
 
-def newest(
-    connection: sqlite3.Connection, root: RootKey, ref: SubjectRef, upto: int
-) -> Iterator[Activity]:
+def newest(connection: Connection, root: RootKey, ref: SubjectRef, upto: int) -> Iterator[Activity]:
     """Yield the entries that concern a person from a number down to 1, checked as `activity`."""
     person = _Person.find(connection, root, ref)
     if person is not None:
@@ -140,7 +136,7 @@ def opened(shown: Shown) -> Activity:
 class _Person(NamedTuple):
     """The list of one person as it was when it was looked up: it only grows."""
 
-    connection: sqlite3.Connection
+    connection: Connection
     root: RootKey
     ref: SubjectRef
     origins: shards.Origins
@@ -149,9 +145,7 @@ class _Person(NamedTuple):
     last: int
 
     @classmethod
-    def find(
-        cls, connection: sqlite3.Connection, root: RootKey, ref: SubjectRef
-    ) -> "_Person | None":
+    def find(cls, connection: Connection, root: RootKey, ref: SubjectRef) -> "_Person | None":
         row = store.load(connection, [key := Key("person", (ref,))])[key]
         head = store.head(connection)
         if row is None or head is None:

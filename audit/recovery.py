@@ -6,7 +6,6 @@ are written anew. All of it is one commit, and the guard's new head comes after 
 nothing opens, whichever step a crash hits.
 """
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from audit.writer import Keys, write
 from kernel.canonical import Json
 from kernel.chance import Chance
 from kernel.clock import Clock
+from kernel.database_model import Connection, Sequencer
 from kernel.entry import Change, Entry, EntryType
 from kernel.errors import Refusal
 
@@ -60,7 +60,7 @@ def surviving(lines: Iterable[Restriction]) -> list[Restriction]:
     return kept
 
 
-def examine(connection: sqlite3.Connection, guard: Guard, checkpoint: Tree | None) -> Loss | None:
+def examine(connection: Connection, guard: Guard, checkpoint: Tree | None) -> Loss | None:
     """Return what was lost, or None where the database has everything that the guard knows of.
 
     Every leaf is hashed anew. Raises `BadLedger` where the database is no beginning of the log:
@@ -92,7 +92,7 @@ def examine(connection: sqlite3.Connection, guard: Guard, checkpoint: Tree | Non
 
 
 def carry_out(
-    connection: sqlite3.Connection, loss: Loss, changes: Sequence[Change], keys: Keys, at: "At"
+    connection: Sequencer, loss: Loss, changes: Sequence[Change], keys: Keys, at: "At"
 ) -> Head:
     """Commit the recovery and the changes that put restrictions back; return the new head.
 
@@ -100,10 +100,10 @@ def carry_out(
     """
     origin = shards.following(loss.note.partition("\n")[0])
     head = replace(loss.head, origin=origin, epoch=loss.head.epoch + loss.end + _ROOM)
-    connection.execute("BEGIN IMMEDIATE")
+    connection.begin()
     if store.head(connection) != loss.head:
         raise BadLedger("the database changed while it was looked at: another recovery runs")
-    batch = Batch(head, at.clock.now(), keys.root, at.chance)
+    batch = Batch(head, connection.now or at.clock.now(), keys.root, at.chance)
     batch.place(leaf.draft(_recovered(loss, origin), at.chance), None)
     for change in changes:
         drafted = leaf.draft(change.entry, at.chance)
@@ -115,11 +115,11 @@ def carry_out(
     row = (loss.head.size, loss.head.origin, origin)
     store.write(connection, "ledger_recovery", [row], replace=False)
     after = write(connection, batch)
-    connection.execute("COMMIT")
+    connection.commit()
     return after
 
 
-def finish(connection: sqlite3.Connection, guard: Guard, keys: Keys) -> Tree:
+def finish(connection: Connection, guard: Guard, keys: Keys) -> Tree:
     """Bring the guard to the recovered log: its journal first, its head last; return the head.
 
     May be repeated: what the journal holds already is not written again.
@@ -164,7 +164,7 @@ def _recovered(loss: Loss, origin: str) -> Entry:
     return Entry(EntryType.LOG_RECOVERED, header, control=True, restricts=True)
 
 
-def _rehash(connection: sqlite3.Connection, head: Head) -> None:
+def _rehash(connection: Connection, head: Head) -> None:
     for start in range(0, head.size, _AT_ONCE):
         end = min(start + _AT_ONCE, head.size)
         for index, (text, value) in enumerate(store.leaves(connection, start, end), start):
@@ -172,7 +172,7 @@ def _rehash(connection: sqlite3.Connection, head: Head) -> None:
                 raise BadLedger(f"the leaf of entry {index} does not have the hash that is stored")
 
 
-def _check_lines(connection: sqlite3.Connection, head: Head, lines: Sequence[Restriction]) -> None:
+def _check_lines(connection: Connection, head: Head, lines: Sequence[Restriction]) -> None:
     """Compare the restrictions that the guard and the database both know."""
     for line in lines:
         if line.index >= head.size:
@@ -185,7 +185,7 @@ def _check_lines(connection: sqlite3.Connection, head: Head, lines: Sequence[Res
             )
 
 
-def _check_begun(connection: sqlite3.Connection, head: Head, previous: str, lost: Tree) -> None:
+def _check_begun(connection: Connection, head: Head, previous: str, lost: Tree) -> None:
     """Check that the database was recovered from just what the guard holds."""
     first, _, origin = shards.origins(connection, head.origin).recoveries[-1]
     ((text, _),) = store.leaves(connection, first, first + 1)

@@ -4,9 +4,10 @@ A recovered log goes on under a new origin: a second history under the old one w
 """
 
 import re
-import sqlite3
 from dataclasses import dataclass
 from typing import Final
+
+from kernel.database_model import Connection
 
 _NUMBERED: Final = re.compile(r"(?P<stem>.+)/(?P<number>[1-9][0-9]{0,5})")
 _READ = 'SELECT "index", previous, origin FROM ledger_recovery ORDER BY "index"'
@@ -49,7 +50,7 @@ class Origins:
         return self.now
 
 
-def origins(connection: sqlite3.Connection, now: str) -> Origins:
+def origins(connection: Connection, now: str) -> Origins:
     """Return the origins of the log in a database, whose state row has the one given."""
     if number(now) == 1:
         return Origins(now)

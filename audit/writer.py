@@ -1,12 +1,11 @@
 """Writer: what the holder of the sequencer's lock does: check, commit, sign, keep the guard."""
 
 import logging
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from audit import leaf, opening, shards, store
-from audit.batch import Batch, Committed
+from audit.batch import Batch, Committed, wanted
 from audit.checkpoint import Checkpoint, Signer
 from audit.disclosures import RootKey
 from audit.guard import Guard
@@ -15,7 +14,8 @@ from audit.merkle import EMPTY
 from audit.model import BadLedger, Head, Tree
 from audit.waiting import Job, unavailable
 from kernel.chance import Chance
-from kernel.clock import Clock
+from kernel.clock import Clock, Micros
+from kernel.database_model import Connection, Sequencer
 from kernel.entry import Entry, EntryType
 from kernel.errors import Outdated, Refusal
 
@@ -48,6 +48,7 @@ class Writer:
         self._current_until = clock.monotonic()
         self.signer = keys.signer
         """The log's key under the log's name, which is another one after a recovery."""
+        self._sent: tuple[Head, Batch] | None = None
         self.newest: Checkpoint | None = None
         """Over the tree as we left it or found it right; nothing else is ever signed."""
         self.wrote = False
@@ -55,7 +56,7 @@ class Writer:
         self.written: tuple[Entry, ...] = ()
         """What the last commit made durable."""
 
-    def commit(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> None:
+    def commit(self, connection: Sequencer, jobs: Sequence[Job]) -> None:
         """Write the jobs' entries and effects in one transaction and tell each what became of it.
 
         Any error leaves nothing written; only the guard can fail after the commit, and then the
@@ -64,27 +65,55 @@ class Writer:
         self.wrote, self.written = False, ()
         if self._head is None:
             self.ready(connection)
-        connection.execute("BEGIN IMMEDIATE")
-        head = self.ready(connection)
-        batch = Batch(head, self._clock.now(), self._keys.root, self._chance)
+        connection.begin()
         drafts = [(job, job.drafted) for job in jobs if job.drafted is not None]
-        keys = [key for job, drafted in drafts for key in batch.missing(drafted, job.effect)]
-        batch.add(store.load(connection, keys))
+        keys = [key for job, drafted in drafts for key in wanted(drafted, job.effect)]
+        found, rows = store.load_with_head(connection, keys)
+        head = self._follow(connection, found)
+        batch = Batch(head, self._now(connection), self._keys.root, self._chance)
+        batch.add(rows)
         for job, drafted in drafts:
             self._place(connection, batch, job, drafted)
         if batch.leaves:
             head = self._write(connection, batch)
         else:
-            connection.execute("ROLLBACK")
+            connection.rollback()
         self._acknowledge(head, batch, jobs)
 
-    def ready(self, connection: sqlite3.Connection) -> Head:
+    def settle(self, connection: Sequencer, jobs: Sequence[Job]) -> bool:
+        """Return whether the batch whose commit nobody knew of is there after all; then each job
+        is told what became of it. Whoever has the right to write sees it, or it never was."""
+        if self._sent is None:
+            return False
+        after, batch = self._sent
+        index, value, _ = batch.leaves[0]
+        head = store.head(connection)
+        if head is None or head.size <= index:
+            return False
+        # Others may have gone on since; a leaf has random salts, so that no other has its hash.
+        if head.batch != after.batch and store.leaves(connection, index, index + 1)[0][1] != value:
+            return False
+        connection.rollback()
+        self._acknowledge(after, batch, jobs)
+        return True
+
+    def ready(self, connection: Sequencer) -> Head:
         """Return the newest head: checked in full after opening, extended by ourselves since."""
         if self._head is None:
             self._head = self._open(connection)
         else:
-            self._head = opening.follow(connection, self._head)
+            self._follow(connection, store.head(connection))
         return self._head
+
+    def _follow(self, connection: Connection, found: Head | None) -> Head:
+        if self._head is None:
+            raise BadLedger("the log was never checked")
+        self._head = opening.follow(connection, self._head, found)
+        return self._head
+
+    def _now(self, connection: Sequencer) -> Micros:
+        """Return the database's own time, where it keeps one, since all its writers share that."""
+        return self._clock.now() if connection.now is None else connection.now
 
     def forget(self) -> None:
         """Check everything anew before the next commit: something failed, or looks different."""
@@ -102,13 +131,13 @@ class Writer:
             return 0.0
         return max(0.0, self._clock.monotonic() - self._current_until)
 
-    def keep(self, connection: sqlite3.Connection) -> None:
+    def keep(self, connection: Sequencer) -> None:
         """Put the newest head into the guard, when it is not there yet."""
         self._show(self.ready(connection))
         if self.due() is not None:
             self._keep()
 
-    def _open(self, connection: sqlite3.Connection) -> Head:
+    def _open(self, connection: Sequencer) -> Head:
         """Check database, tree and guard against each other; open the log where there is none."""
         if store.head(connection) is None and not self._guard.exists():
             self._guard.keep(self._keys.signer.sign(Tree(0, EMPTY)))
@@ -132,19 +161,17 @@ class Writer:
             self.signer, self.newest, self._floor = signer, None, Tree(0, EMPTY)
         return signer.read(note)
 
-    def _begin(self, connection: sqlite3.Connection, origin: str) -> Head:
+    def _begin(self, connection: Sequencer, origin: str) -> Head:
         """Write the state row and the log's first entry, `log.opened`, in one transaction."""
         empty = opening.unopened(origin)
         header = {"origin": origin, "key": self.signer.key_id.hex()}
-        batch = Batch(empty, self._clock.now(), self._keys.root, self._chance)
-        connection.execute("BEGIN IMMEDIATE")
+        connection.begin()
+        batch = Batch(empty, self._now(connection), self._keys.root, self._chance)
         store.write_head(connection, empty, None)
         batch.place(leaf.draft(Entry(EntryType.LOG_OPENED, header), self._chance), None)
         return self._write(connection, batch)
 
-    def _place(
-        self, connection: sqlite3.Connection, batch: Batch, job: Job, drafted: Draft
-    ) -> None:
+    def _place(self, connection: Sequencer, batch: Batch, job: Job, drafted: Draft) -> None:
         job.error, job.index = None, None
         try:
             job.index = batch.place(drafted, job.effect)
@@ -161,9 +188,10 @@ class Writer:
                 except (Outdated, Refusal) as second:
                     job.error = second
 
-    def _write(self, connection: sqlite3.Connection, batch: Batch) -> Head:
+    def _write(self, connection: Sequencer, batch: Batch) -> Head:
         head = write(connection, batch)
-        connection.execute("COMMIT")
+        self._sent = (head, batch)
+        connection.commit()
         self.wrote, self.written = True, tuple(batch.entries)
         return head
 
@@ -203,7 +231,7 @@ class Writer:
             self._kept = (self.newest.tree.size, self._kept[1])
 
 
-def write(connection: sqlite3.Connection, batch: Batch) -> Head:
+def write(connection: Sequencer, batch: Batch) -> Head:
     """Write what a batch holds, within the transaction that is open, and return its head."""
     head = batch.after()
     for table, rows in batch.changed.items():

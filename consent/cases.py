@@ -3,7 +3,6 @@
 The texts stand only in the ledger's disclosures, for the person and the officer.
 """
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -139,7 +138,7 @@ class CaseStore:
         return self._cases(_QUEUE, state.value, min(limit, MOST_LISTED))
 
     def _cases(self, question: str, *values: Value) -> tuple[Case, ...]:
-        rows: Sequence[sqlite3.Row] = self._database.read().execute(question, values).fetchall()
+        rows = self._database.read().execute(question, values).fetchall()
         return tuple(_case_of(dict(row)) for row in rows)
 
 

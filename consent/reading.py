@@ -20,6 +20,7 @@ from consent.rows import event_of, record_of
 from consent.rules import STANDING, finding, standing
 from kernel.clock import Clock, Micros
 from kernel.database import Database
+from kernel.effect import Value
 from kernel.names import (
     AgencyId,
     AgreementId,
@@ -77,6 +78,7 @@ _NOTICE = "SELECT digest, language, content FROM notice WHERE digest = ?"
 _REQUEST = "SELECT * FROM consent_request WHERE id = ?"
 _REQUESTS = 'SELECT * FROM consent_request WHERE subject_ref = ? ORDER BY opened DESC, "index" DESC'
 _BLOCK = "SELECT * FROM block WHERE subject_ref = ?"
+_STANDING = tuple(sorted(state.value for state in STANDING))
 
 
 class Reading:
@@ -121,12 +123,12 @@ class Reading:
     def under(self, agreement: AgreementId, after: ConsentId, limit: int) -> list[Record]:
         """Return consents to an agreement that stand and are not over by time, whosever they are:
         those behind a name, by name."""
-        values = (agreement, *sorted(STANDING), self._clock.now(), after, limit)
+        values: tuple[Value, ...] = (agreement, *_STANDING, self._clock.now(), after, limit)
         return [record_of(dict(row)) for row in self._database.read().execute(_UNDER, values)]
 
     def count_under(self, agreement: AgreementId) -> int:
         """Return how many consents to an agreement stand and are not over by time."""
-        values = (agreement, *sorted(STANDING), self._clock.now())
+        values: tuple[Value, ...] = (agreement, *_STANDING, self._clock.now())
         return int(self._database.read().execute(_COUNT_UNDER, values).fetchone()[0])
 
     def ever_under(self, agreement: AgreementId) -> bool:

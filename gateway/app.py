@@ -16,6 +16,7 @@ from gateway.asking_views import AskingViews
 from gateway.bundles import Bundles, BundleViews
 from gateway.collector import Collector
 from gateway.door import front_door
+from gateway.express import Express
 from gateway.forwarded import Operators
 from gateway.gates import Gates
 from gateway.heart import Heart
@@ -88,7 +89,7 @@ def build(
     pools: Pools | None = None,
 ) -> Flask:
     """Return the WSGI application of the settings, with its ledger open and its sweep running,
-    until the worker's end; `aside` stands around every wait for a source."""
+    until the worker's end; `aside` stands around every wait for a source or the ledger."""
     configure(settings.log_level)
     worker = worker or Worker()
     collector = Collector(settings.otlp_url, settings.otlp_share)
@@ -160,7 +161,9 @@ def compose(
     bundles = BundleViews(Bundles(rooms.control, rooms.places, rooms.keys.policy), operators)
     views = _views(door.oauth.by_name(), agency, asking, public, bundles)
     pages = {**signin.views.by_name(), **page_views(frame, rooms, offers)}
-    return application(front, {**views, **pages})
+    app = application(front, {**views, **pages})
+    app.wsgi_app = Express(pipeline, front, app.wsgi_app)  # type: ignore[assignment,method-assign] # Flask's way
+    return app
 
 
 def named(rooms: Rooms, value: str) -> Subject:

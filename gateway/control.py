@@ -1,6 +1,5 @@
 """Control: what is in force, by the ledger's own word, and how a new revision comes into force."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -136,15 +135,10 @@ class Control:
         held = self._stopped
         if held is not None and held[0] == epoch:
             return held[1]
-        try:
-            # In this order: what is read later is never older than the epoch that it is kept under.
-            read = self._database.read()
-            now = read.execute(_READ).fetchone()["epoch"]
-            stops = Stops.of([tuple(row) for row in read.execute(_STOPS).fetchall()])
-        except sqlite3.Error as error:
-            raise Refusal(
-                Reason.LEDGER_UNAVAILABLE, "What is stopped cannot be read now."
-            ) from error
+        # In this order: what is read later is never older than the epoch that it is kept under.
+        read = self._database.read()
+        now = read.execute(_READ).fetchone()["epoch"]
+        stops = Stops.of([tuple(row) for row in read.execute(_STOPS).fetchall()])
         self._stopped = (now, stops)
         return stops
 

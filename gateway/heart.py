@@ -1,12 +1,11 @@
 """Heart: beats for one worker as long as it serves, and says goodbye at its end."""
 
-import sqlite3
 import threading
 from collections.abc import Callable
 
 from gateway.hosts import EVERY, Hosts, State
 from gateway.worker import Worker
-from kernel.database import Replaced
+from kernel.database import Replaced, StorageError
 
 LOOK = 0.5
 """Seconds after which a stop is noticed, and told to the other hosts."""
@@ -49,6 +48,6 @@ class Heart:
         revision = self._revision()
         try:
             self._hosts.beat(self._worker.host, str(self._worker.number), revision, state)
-        except (sqlite3.Error, TimeoutError, OSError, Replaced):
+        except (StorageError, TimeoutError, OSError, Replaced):
             return
         self._said = (state, revision)

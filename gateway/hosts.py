@@ -78,10 +78,12 @@ class Hosts:
         now = self._clock.now()
         said, long_ago = (now, revision, state.value, name, worker), now - FORGOTTEN * SECOND
         with self._database.sequence(Deadline.within(PATIENCE, self._clock)) as connection:
+            connection.begin()
             for statement, values in (
                 (_AGAIN, said),
                 (_TAKE_OVER, (*said, long_ago, long_ago)),
                 (_FIRST, said),
             ):
                 if connection.execute(statement, values).rowcount == 1:
-                    return
+                    break
+            connection.commit()

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
-from gateway.turns import Turns
+from gateway.routes import EXCHANGES
+from gateway.turns import Lane, Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -71,7 +72,8 @@ class Intake:
         await send({"type": "http.response.body", "body": body})
 
     def _in_turn(self, environ: "WSGIEnvironment") -> tuple[Mapping[str, Any], bytes]:
-        with self._turns.working():
+        exchange = environ["PATH_INFO"] == EXCHANGES
+        with self._turns.working(Lane.EXCHANGES if exchange else Lane.OTHERS):
             return self._answer(environ)
 
     def _answer(self, environ: "WSGIEnvironment") -> tuple[Mapping[str, Any], bytes]:

@@ -1,6 +1,5 @@
 """Observing: what measures and what is measured, put together."""
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Self
 
@@ -21,6 +20,7 @@ from gateway.watched import WatchedEngine, WatchedSessions, watched_fetch
 from gateway.worker import Worker
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
+from kernel.database import StorageError
 
 Pools = Mapping[str, Callable[[], int]]
 
@@ -82,6 +82,6 @@ class Instruments:
 def _counted(hosts: Hosts, control: Control) -> tuple[int, int] | None:
     try:
         beats, in_force = hosts.live(), control.active()
-    except sqlite3.Error:
+    except StorageError:
         return None
     return len(beats), sum(beat.revision not in {"", in_force} for beat in beats)

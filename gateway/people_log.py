@@ -1,6 +1,5 @@
 """People's log: a person's own list out of the ledger, for the pages (`consent.pages.seen`)."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Protocol
@@ -11,7 +10,7 @@ from audit.evidence import evidence
 from audit.model import Activity, BadLedger, Shown
 from consent.pages.seen import TYPES, NotWhole, Only, Seen, Stretch
 from kernel.canonical import canonical
-from kernel.database import Database
+from kernel.database import Connection, Database
 from kernel.entry import EntryType
 from kernel.names import SubjectRef
 
@@ -106,10 +105,10 @@ class PeopleLog:
     def _asked_about(self, ref: SubjectRef, one: Activity) -> bool:
         if one.header["type"] != EntryType.EXCHANGE_RELEASE:
             return True
-        row = self._read().execute(_ASKED_ABOUT, (ref, one.header["exchange"])).fetchone()
+        row = self._read().execute(_ASKED_ABOUT, (ref, str(one.header["exchange"]))).fetchone()
         return row is None or bool(row[0])
 
-    def _read(self) -> sqlite3.Connection:
+    def _read(self) -> Connection:
         return self._database.read()
 
     def _not_whole(self, bad: BadLedger) -> NotWhole:

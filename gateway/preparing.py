@@ -5,7 +5,6 @@ OPA loads it from us (`gateway.bundles`). The rows decide nothing about anybody'
 no entries of the ledger: a decision counts only under the revision that the ledger names.
 """
 
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
@@ -87,9 +86,11 @@ class Places:
         rows.append((PLACES[1 - PLACES.index(kept or PLACES[0])], bundle))
         now = self._clock.now()
         with self._database.sequence(Deadline.within(PATIENCE, self._clock)) as connection:
+            connection.begin()
             for number, (place, one) in enumerate(rows):
                 values = (place, one.revision, one.content, now + number)
-                connection.execute(_PUT, values)
+                connection.put(_PUT, values)
+            connection.commit()
 
     def coming(self, in_force: Revision | None) -> Revision | None:
         """Return the revision that is to be prepared, or None where there is none."""
@@ -123,7 +124,7 @@ class Preparing:
             if bundle is not None:
                 self._control.make_ready(bundle)
                 self._ready = coming if self._engine.ready(coming) else None
-        except (sqlite3.Error, Refusal, BadBundle, PolicyError, Replaced):
+        except (Refusal, BadBundle, PolicyError, Replaced):
             self._ready = None
 
     def begin(self) -> Callable[[], None]:

@@ -1,12 +1,12 @@
 """Readiness: what keeps the gateway from serving, and whom it does not ask for a while."""
 
-import sqlite3
 from collections.abc import Callable
 
 from gateway.circuit import State
 from gateway.gates import Gates
 from gateway.policy.waiting import WaitingEngine
 from gateway.rooms import Rooms
+from kernel.database import StorageError
 from kernel.errors import Refusal
 from kernel.names import Revision
 
@@ -33,10 +33,10 @@ def unready(
         missing.append(f"ledger: {rooms.ledger.fault}")
     try:
         in_force = rooms.control.now().revision
+    except StorageError:
+        missing.append("database: it cannot be read")
     except Refusal as refusal:
         missing.append(f"policies: {refusal.detail}")
-    except sqlite3.Error:
-        missing.append("database: it cannot be read")
     missing += unready_policies(rooms.engine, in_force)
     if (lost := state()) is not None:
         missing.append(f"state: {lost}")

@@ -1,6 +1,5 @@
 """Recovering: a restored database goes on, from the database, the guard and the keys alone."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,11 +14,12 @@ from crypto.keys import KeyRing
 from gateway.restoring import Restorer, Unknown
 from gateway.rooms import PATIENCE, origin
 from gateway.settings import Settings
+from gateway.storage import guard_of, make_ready
 from identity.pseudonyms import Pseudonyms
 from kernel.chance import SystemChance
 from kernel.clock import Deadline, SystemClock
-from kernel.database import Database
-from kernel.migrations import migrate
+from kernel.database import open_database
+from kernel.database_model import Sequencer
 
 Say = Callable[[str], None]
 
@@ -49,11 +49,11 @@ def recover(settings: Settings, wish: Wish, say: Say) -> None:
     ring = KeyRing.open(settings.state_dir / "keys", chance, clock, settings.key_encryption_key)
     signer = Signer(origin(settings), ring.log.private)
     keys = Keys(signer, RootKey(ring.disclosure.id, ring.disclosure.value))
-    database = Database(settings.database)
     identify = Pseudonyms(ring.pseudonym.value, chance).open
+    make_ready(settings, Deadline.within(PATIENCE, clock))
+    database = open_database(settings.database)
     try:
-        migrate(database, Deadline.within(PATIENCE, clock))
-        guard = Guard(settings.state_dir / "guard", signer)
+        guard = guard_of(settings, signer, clock)
         recovering = _Recovering(
             guard, keys, At(clock, chance), Restorer(keys.root, database, chance, identify), say
         )
@@ -71,7 +71,7 @@ class _Recovering:
     restorer: Restorer
     say: Say
 
-    def run(self, connection: sqlite3.Connection, wish: Wish) -> None:
+    def run(self, connection: Sequencer, wish: Wish) -> None:
         loss = examine(connection, self.guard, self._checkpoint(wish.checkpoint))
         if loss is None:
             self.say("Nothing was lost: the database has all that the guard knows of.")
@@ -89,7 +89,7 @@ class _Recovering:
         self.say(f"The log goes on as {signer.name} with {tree.size} entries.")
         self.say(f"Its verifier key: {signer.vkey}")
 
-    def _write(self, connection: sqlite3.Connection, loss: Loss, given_up: frozenset[int]) -> None:
+    def _write(self, connection: Sequencer, loss: Loss, given_up: frozenset[int]) -> None:
         try:
             changes = self.restorer.changes(loss.restrictions, given_up)
         except Unknown as unknown:

@@ -8,7 +8,7 @@ from pathlib import Path
 from adapters.registry import check
 from audit.checkpoint import Signer
 from audit.disclosures import RootKey
-from audit.ledger import Ledger
+from audit.ledger import Ledger, Limits
 from audit.writer import Keys
 from consent.store import ConsentStore
 from crypto.keys import KeyRing
@@ -22,16 +22,17 @@ from gateway.policy.remembered import RememberingEngine
 from gateway.policy.signed import are_signed, read_signed
 from gateway.policy.waiting import WaitingEngine
 from gateway.preparing import Places
+from gateway.production import refuse_unfit
 from gateway.receipts import Place, located
-from gateway.settings import BadSettings, Mode, Settings
+from gateway.settings import Mode, Settings
 from gateway.sources import Aside
+from gateway.storage import guard_of, make_ready
 from identity.clients import Clients
 from identity.pseudonyms import Pseudonyms
 from kernel.canonical import Json
 from kernel.chance import Chance, SystemChance
 from kernel.clock import Clock, Deadline, SystemClock
-from kernel.database import Database
-from kernel.migrations import migrate
+from kernel.database import Database, open_database
 
 PATIENCE = 10.0
 
@@ -73,26 +74,23 @@ def open_rooms(
     settings: Settings, aside: Aside = nullcontext, watch: EngineWatch | None = None
 ) -> Rooms:
     """Open everything that the settings name, made at the first start where it is missing;
-    `aside` stands around every wait for an engine that has not the newest policies yet, `watch`
-    measures the engine.
+    `aside` stands around every wait for the ledger, and for an engine that has not the newest
+    policies yet; `watch` measures the engine.
 
     Raises `BadSettings`, `KeyRefused`, `BadLedger`, `BadBundle` or `CatalogueError`, each with
     plain words for the operator.
     """
-    if settings.mode is Mode.PRODUCTION:
-        raise BadSettings(
-            "GATEWAY_MODE=production refuses SQLite and the embedded engine; PostgreSQL is not "
-            "served yet, so this version starts in demo mode only."
-        )
     clock, chance = SystemClock(), SystemChance()
+    refuse_unfit(settings, Deadline.within(PATIENCE, clock))
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = KeyRing.open(settings.state_dir / "keys", chance, clock, settings.key_encryption_key)
-    database = Database(settings.database)
-    migrate(database, Deadline.within(PATIENCE, clock))
+    make_ready(settings, Deadline.within(PATIENCE, clock))
+    database = open_database(settings.database)
     signer = Signer(origin(settings), keys.log.private)
     root = RootKey(keys.disclosure.id, keys.disclosure.value)
-    guard = settings.state_dir / "guard"
-    ledger = Ledger(database, guard, Keys(signer, root), clock, chance).open()
+    guard = guard_of(settings, signer, clock)
+    limits = Limits(aside=aside)
+    ledger = Ledger(database, guard, Keys(signer, root), clock, chance, limits).open()
     control = Control(database, lambda bundle: prepare(bundle, engine))
     watch = watch or Unwatched()
     asked = RememberingEngine(watch.around(engine_for(settings.opa_url, clock)), watch.remembered)

@@ -22,6 +22,7 @@ class Audience(StrEnum):
     OFFICER = "a privacy officer who is signed in"
 
 
+EXCHANGES = "/v1/exchanges"
 PEOPLE = frozenset({Audience.VISITOR, Audience.RESIDENT, Audience.OFFICER})
 """Whom refusals are told in a page, in their language."""
 
@@ -44,7 +45,7 @@ API = (
     Route("GET", "/v1/services/<provider>/<service>", "service", Audience.AGENCY),
     Route("GET", "/v1/agreements", "agreements", Audience.AGENCY),
     Route("GET", "/v1/agreements/<agreement>", "agreement", Audience.AGENCY),
-    Route("POST", "/v1/exchanges", "exchange", Audience.AGENCY),
+    Route("POST", EXCHANGES, "exchange", Audience.AGENCY),
     Route("GET", "/v1/exchanges/<exchange>", "exchange_state", Audience.AGENCY),
     Route("POST", "/v1/consent-requests", "consent_request", Audience.AGENCY),
     Route("GET", "/v1/consent-requests/<request>", "consent_request_state", Audience.AGENCY),

@@ -12,7 +12,7 @@ from gateway.intake import Intake
 from gateway.parent import die_with_parent
 from gateway.serving_board import Board
 from gateway.settings import Settings
-from gateway.turns import Turns
+from gateway.turns import AT_ONCE, WITH_SERVERS, Turns
 from gateway.worker import Worker
 from kernel.clock import Clock
 
@@ -41,7 +41,8 @@ class Workers:
 
     def _application(self, worker: Worker) -> Intake:
         die_with_parent()
-        turns = Turns()
+        alone = self.settings.redis is None and self.settings.opa_url is None
+        turns = Turns(AT_ONCE if alone else WITH_SERVERS)
         pools = {"turns": lambda: turns.taken}
         application = Intake(build(self.settings, turns.aside, worker, pools), MAX_BODY, turns)
         self._show_life(worker.number, asyncio.get_event_loop_policy().get_event_loop())

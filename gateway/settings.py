@@ -9,6 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from gateway.addresses import (
+    database_url,
+    guard_url,
+    refuse_guard_beside_ledger,
+    role_url,
+)
 from gateway.collector import collector, share
 from gateway.forwarded import Networks
 from gateway.given import MAX_FILE, PREFIX, BadSettings, Given
@@ -58,9 +64,17 @@ class Settings:
     public_url: str
     """The scheme and authority under which everybody reaches the gateway, without a slash."""
     state_dir: Path
-    database: Path
+    database: str = field(repr=False)
+    """URL of the one database, as the gateway comes to it."""
     policies: Path
     sources: Mapping[str, SourceSettings]
+    migrator: str | None = field(default=None, repr=False)
+    """The same database, as its owner; used by `migrate` alone."""
+    eraser: str | None = field(default=None, repr=False)
+    """The same database, as the one who may erase."""
+    guard: str | None = field(default=None, repr=False)
+    """Where the guard is; None for the state directory."""
+    guard_migrator: str | None = field(default=None, repr=False)
     opa_url: str | None = None
     policy_keys: PolicyKeys = ()
     """Who may sign policies that come as one file."""
@@ -90,7 +104,8 @@ class Settings:
             mode=_mode(given.take("MODE", "demo")),
             public_url=_public_url(given.take("PUBLIC_URL", "http://127.0.0.1:8080")),
             state_dir=state_dir,
-            database=_database(given.take("DATABASE_URL", f"sqlite:///{state_dir}/causeway.db")),
+            database=database_url(given.take("DATABASE_URL", f"sqlite:///{state_dir}/causeway.db")),
+            **_others(given),
             policies=Path(given.take("POLICIES", "policies")),
             sources=_sources(given),
             opa_url=given.take("OPA_URL", "") or None,
@@ -116,12 +131,14 @@ class Settings:
         return settings
 
     def check(self) -> None:
-        """Raise `BadSettings` where the try-out provider, or any on this machine, would sign
-        people in to a gateway that others reach."""
+        """Raise `BadSettings` where the guard is in the ledger's own database, or where the
+        try-out provider, or any on this machine, would sign people in to a gateway that others
+        reach; production names what else it wants all at once (`gateway.production`)."""
+        refuse_guard_beside_ledger(self.database, self.guard)
         for issuer in self.signin.issuers.values():
             if not on_this_machine(issuer):
                 continue
-            if self.mode is Mode.PRODUCTION or not on_this_machine(self.public_url):
+            if self.mode is not Mode.PRODUCTION and not on_this_machine(self.public_url):
                 raise BadSettings(
                     f"{PREFIX}OIDC_ISSUER is on this machine: that is for trying out, in demo "
                     "mode and with a GATEWAY_PUBLIC_URL on this machine too."
@@ -154,11 +171,14 @@ def _public_url(value: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
-def _database(value: str) -> Path:
-    path = value.removeprefix("sqlite:///")
-    if path in {"", value}:
-        raise BadSettings("GATEWAY_DATABASE_URL is sqlite:///PATH; no other database serves yet.")
-    return Path(path)
+def _others(given: Given) -> dict[str, str | None]:
+    """Return who else comes to the database, and where the guard is."""
+    return {
+        "migrator": role_url("MIGRATOR_URL", given.take("MIGRATOR_URL", "")),
+        "eraser": role_url("ERASER_URL", given.take("ERASER_URL", "")),
+        "guard": guard_url(given.take("GUARD_URL", "")),
+        "guard_migrator": role_url("GUARD_MIGRATOR_URL", given.take("GUARD_MIGRATOR_URL", "")),
+    }
 
 
 def _key(value: str) -> bytes | None:

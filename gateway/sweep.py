@@ -1,8 +1,8 @@
 """Sweep: ends the exchanges that a crash left open; nothing was released under them."""
 
-import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import orjson
 
@@ -68,7 +68,7 @@ class Sweep:
         rows = self._database.read().execute(_OPEN, (State.OPEN.value, before, MOST)).fetchall()
         return sum(self._end(row) for row in rows)
 
-    def _end(self, row: sqlite3.Row) -> bool:
+    def _end(self, row: Mapping[str, Any]) -> bool:
         leaf: dict[str, Json] = orjson.loads(row["leaf"])
         header = {name: value for name, value in leaf.items() if name not in _OF_THE_DECISION}
         person = SubjectRef(row["person"])

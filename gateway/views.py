@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from gateway.ask import Posted
 from gateway.directory import agreement_document, service_document
-from gateway.model import Agreement
+from gateway.model import Agreement, Answer
 from gateway.pipeline import Pipeline
 from gateway.ports import Authenticate, Control, InForce, LogReader, Released
 from identity.model import Caller, Credentials, Scope
@@ -32,19 +32,7 @@ class AgencyViews:
 
     def exchange(self) -> Response:
         """POST /v1/exchanges: one governed exchange."""
-        answer = self.pipeline.handle(credentials(), posted())
-        withheld = [
-            {"field": field, "reason": Reason.FIELD_NOT_CONSENTED.value}
-            for field in answer.withheld
-        ]
-        return reply(
-            {
-                "exchange": answer.exchange,
-                "sealed": answer.sealed.jwe,
-                "receipt": answer.receipt.jws,
-                "withheld": withheld,
-            }
-        )
+        return reply(exchanged(self.pipeline.handle(credentials(), posted())))
 
     def exchange_state(self, exchange: str) -> Response:
         """GET /v1/exchanges/{id}: state and receipt of the caller's own exchange, never data."""
@@ -107,6 +95,19 @@ class AgencyViews:
 
 def _told(in_force: InForce, agreement: Agreement) -> dict[str, Json]:
     return agreement_document(agreement, in_force.services, in_force.stops)
+
+
+def exchanged(answer: Answer) -> dict[str, Json]:
+    """Return what leaves with an exchange."""
+    withheld = [
+        {"field": field, "reason": Reason.FIELD_NOT_CONSENTED.value} for field in answer.withheld
+    ]
+    return {
+        "exchange": answer.exchange,
+        "sealed": answer.sealed.jwe,
+        "receipt": answer.receipt.jws,
+        "withheld": withheld,
+    }
 
 
 def credentials() -> Credentials:

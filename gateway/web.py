@@ -30,7 +30,7 @@ _OF_STATUS = {
     405: Reason.REQUEST_METHOD,
     413: Reason.REQUEST_TOO_LARGE,
 }
-_HEADERS = {
+HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -75,22 +75,27 @@ def _as_written() -> None:
         raise MethodNotAllowed(request.url_rule.methods)
 
 
+def told(refusal: Refusal, public_url: str, trace: str) -> Response:
+    """Return a refusal as an agency's system is told it (RFC 9457, RFC 9449 §7.1)."""
+    document = problem(refusal, public_url, trace, refusal.exchange)
+    answer = reply(document, status_of(refusal.reason))
+    answer.content_type = "application/problem+json"
+    if (error := _CHALLENGES.get(refusal.reason)) is not None:
+        answer.headers["WWW-Authenticate"] = f'DPoP error="{error}", algs="{_ALGORITHMS}"'
+    if isinstance(refusal, OverQuota):
+        answer.headers.update(refusal.fields)
+    if refusal.retry_after is not None:
+        answer.headers["Retry-After"] = str(refusal.retry_after)
+    return answer
+
+
 def _answer_errors(app: Flask, front: Front) -> None:
     @app.errorhandler(Refusal)
     def refused(refusal: Refusal) -> Response:
         g.reason = refusal.reason.value
         if _for_a_person():
             return front.page(refusal, status_of(refusal.reason))
-        document = problem(refusal, front.public_url, g.trace, refusal.exchange)
-        answer = reply(document, status_of(refusal.reason))
-        answer.content_type = "application/problem+json"
-        if (error := _CHALLENGES.get(refusal.reason)) is not None:
-            answer.headers["WWW-Authenticate"] = f'DPoP error="{error}", algs="{_ALGORITHMS}"'
-        if isinstance(refusal, OverQuota):
-            answer.headers.update(refusal.fields)
-        if refusal.retry_after is not None:
-            answer.headers["Retry-After"] = str(refusal.retry_after)
-        return answer
+        return told(refusal, front.public_url, g.trace)
 
     @app.errorhandler(HTTPException)
     def not_served(error: HTTPException) -> Response:
@@ -137,7 +142,7 @@ def _keep_count(app: Flask, front: Front) -> None:
 
     @app.after_request
     def end(answer: Response) -> Response:
-        for name, value in _HEADERS.items():
+        for name, value in HEADERS.items():
             answer.headers.setdefault(name, value)
         method, route = (request.method, request.url_rule.rule) if request.url_rule else ("-", "-")
         front.observer.end(Answered(method, route, answer.status_code, g.reason))

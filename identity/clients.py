@@ -1,7 +1,6 @@
 """Clients: the registry of agency systems, changed by ledger entries and read once per request."""
 
 import re
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ from crypto.jwk import PublicKey, Use, key_set
 from crypto.model import Recipient
 from identity.model import Client, Scope
 from kernel.canonical import Json, canonical, parse
+from kernel.database_model import Connection
 from kernel.effect import Apply, Effect, Key, Moment, Row, Rows, Write
 from kernel.entry import Entry, EntryType, Ledger, Logged
 from kernel.errors import Reason, Refusal
@@ -29,7 +29,7 @@ _ALL = "SELECT id, agency, scopes, jwks, state FROM client ORDER BY id"
 class Reads(Protocol):
     """What the registry needs of the database."""
 
-    def read(self) -> sqlite3.Connection:
+    def read(self) -> Connection:
         """Return this thread's read-only connection."""
         ...
 
@@ -44,10 +44,7 @@ class Clients:
     def find(self, client_id: ClientId) -> tuple[Client | None, int]:
         """Return the client and the control epoch under which it stands, in one read; raise
         `ledger.unavailable` when the database does not answer."""
-        try:
-            row = self.database.read().execute(_FIND, (client_id,)).fetchone()
-        except sqlite3.Error as error:
-            raise _unavailable() from error
+        row = self.database.read().execute(_FIND, (client_id,)).fetchone()
         if row is None:
             raise _unavailable()
         epoch, *columns = row
@@ -55,10 +52,7 @@ class Clients:
 
     def registered(self) -> tuple[Client, ...]:
         """Return every client, disabled ones too, by id."""
-        try:
-            rows = self.database.read().execute(_ALL).fetchall()
-        except sqlite3.Error as error:
-            raise _unavailable() from error
+        rows = self.database.read().execute(_ALL).fetchall()
         return tuple(_client(row) for row in rows)
 
     def add(

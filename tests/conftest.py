@@ -1,10 +1,13 @@
 """What every kind of test may use: a running country, started once and stopped at the end."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.both import KINDS, Sites, on_postgres
 from tests.country import RunningCountry, running
+from tests.postgres_server import PostgresServer, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +15,26 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCountry
     """A demo country that tests share; residents are handed out, so that nobody is shared."""
     with running(tmp_path_factory.mktemp("country") / "demo") as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL that tests share, each with databases of its own; nobody stops it."""
+    with postgres_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def sites(postgres: PostgresServer) -> Sites:
+    """Databases of the shared PostgreSQL, handed out empty."""
+    return Sites(postgres)
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A directory for a log, once with SQLite and once with PostgreSQL."""
+    if request.param == "sqlite":
+        yield tmp_path
+        return
+    with on_postgres(request.getfixturevalue("sites"), tmp_path) as directory:
+        yield directory

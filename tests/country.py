@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.demo.country import ROOT, STANDING, Country, Place, document, found
@@ -160,8 +160,7 @@ def running(state: Path, residents: int = PEOPLE, /, **settings: str) -> Iterato
     """Run a country of its own under a directory and further settings, and stop it by its process
     ids."""
     place = Place(prepare(state), free_port())
-    country = found(place, residents)
-    country = replace(country, settings={**country.settings, **settings})
+    country = found(place, residents, settings)
     processes = Processes(place.state / "logs", lambda name: None)
     try:
         processes.start(programs(country))

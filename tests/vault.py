@@ -1,12 +1,11 @@
 """Vault: the consents of a running country, read beside its server."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from consent.model import Record
 from consent.reading import Reading
 from kernel.clock import SystemClock
-from kernel.database import Database
+from kernel.database import open_database
 from kernel.names import ConsentId, RequestId
 from tests.country import RunningCountry
 
@@ -32,4 +31,4 @@ class Vault:
 def vault(country: RunningCountry) -> Vault:
     """Return the consents of a country."""
     url = country.country.settings["GATEWAY_DATABASE_URL"]
-    return Vault(Reading(Database(Path(url.removeprefix("sqlite:///"))), SystemClock()))
+    return Vault(Reading(open_database(url), SystemClock()))

@@ -6,8 +6,10 @@ from pathlib import Path
 import click
 
 from audit.durable import replace_durably, sync_directory
+from gateway.addresses import is_postgres
 from gateway.commands.opening import No, opened, plainly
 from gateway.rooms import PATIENCE
+from gateway.settings import Settings
 from kernel.clock import Deadline
 from kernel.database import Database
 
@@ -29,6 +31,8 @@ def backup(directory: Path) -> None:
     if directory.exists() and any(directory.iterdir()):
         raise No(f"{directory} is not empty: name a new directory for each backup.")
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if is_postgres(Settings.from_environ().database):
+        raise No("PostgreSQL is backed up with its own tools: docs/runbook.md says how.")
     with opened() as rooms:
         checkpoint = rooms.ledger.checkpoint()  # first: the copy has all of it, and maybe more
         _copy(rooms.database, directory / _DATABASE, Deadline.within(PATIENCE, rooms.clock))

@@ -1,7 +1,6 @@
 """Opening: how a command comes to the rooms, and how its troubles become one plain sentence."""
 
 import functools
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -16,6 +15,7 @@ from gateway.policy.opa_command import OpaFailed
 from gateway.rooms import Rooms
 from gateway.rooms import opened as open_with
 from gateway.settings import BadSettings, Settings
+from kernel.database import StorageError
 from kernel.errors import Refusal
 from kernel.migrations import BadSchema
 
@@ -59,12 +59,12 @@ def plainly(command: Callable[_P, _R]) -> Callable[_P, _R]:
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return command(*args, **kwargs)
+        except StorageError as error:
+            raise No(f"The database cannot be used: {error}.") from error
         except Refusal as refusal:
             raise No(refusal.detail) from refusal
         except PLAIN as error:
             raise No(str(error)) from error
-        except sqlite3.Error as error:
-            raise No(f"The database cannot be used: {error}.") from error
         except TimeoutError as error:
             raise No("The database is busy: another process keeps its lock.") from error
         except OSError as error:

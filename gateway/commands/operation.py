@@ -3,24 +3,27 @@
 import os
 import socket
 import sqlite3
-from collections.abc import Iterator
 
 import click
 import orjson
 
+from gateway.addresses import guard_directory, is_postgres
 from gateway.commands.opening import PLAIN, No, opened, plainly
 from gateway.hosts import Hosts
 from gateway.parent import die_with_parent
+from gateway.production import findings
 from gateway.rooms import PATIENCE, bring_into_force
 from gateway.rooms import opened as open_with
-from gateway.settings import Settings
+from gateway.settings import Mode, Settings
+from gateway.storage import bring_to_head
 from gateway.tracing import check as check_tracing
 from kernel.clock import Deadline, SystemClock, rfc3339
-from kernel.database import Database
 from kernel.errors import Refusal
-from kernel.loopback import on_this_machine
-from kernel.migrations import migrate as bring_to_head
+from kernel.postgres_address import PostgresAddress
 from kernel.redis_store import RedisStore
+
+MIGRATING = 120.0
+"""Seconds after which a migration beside a busy gateway gives up."""
 
 
 @click.command()
@@ -82,13 +85,7 @@ def migrate() -> None:
     \b
     Example: GATEWAY_DATABASE_URL=sqlite:///var/gateway/causeway.db python -m gateway migrate
     """
-    settings, clock = Settings.from_environ(), SystemClock()
-    settings.database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.database)
-    try:
-        bring_to_head(database, Deadline.within(PATIENCE, clock))
-    finally:
-        database.close(Deadline.within(PATIENCE, clock))
+    bring_to_head(Settings.from_environ(), Deadline.within(MIGRATING, SystemClock()))
     click.echo("The schema is at head.")
 
 
@@ -104,7 +101,8 @@ def doctor() -> None:
     check_tracing(settings.otlp_url)
     click.echo(f"mode        {settings.mode.value}")
     click.echo(f"public URL  {settings.public_url}")
-    click.echo(f"database    SQLite {sqlite3.sqlite_version}, one file, written under a lock")
+    click.echo(f"database    {_database(settings)}")
+    click.echo(f"guard       {_guard(settings)}")
     click.echo(f"policies    {settings.policies}")
     click.echo(f"engine      {'OPA' if settings.opa_url else 'embedded'}")
     click.echo(f"state       {settings.redis or 'files of this machine'}")
@@ -112,8 +110,13 @@ def doctor() -> None:
     click.echo(f"sources     {', '.join(sorted(settings.sources)) or 'none'}")
     for realm, issuer in settings.signin.issuers.items():
         click.echo(f"sign-in     {realm}s at {issuer}")
-    for lacking in _not_for_production(settings):
-        click.echo(f"not for production: {lacking}")
+    refused = False
+    for finding in findings(settings, Deadline.within(PATIENCE, SystemClock())):
+        refused |= finding.refuses and settings.mode is Mode.PRODUCTION
+        click.echo(f"{'not for production' if finding.refuses else 'warning'}: {finding.what}")
+        click.echo(f"  fix: {finding.fix}")
+    if refused:
+        raise No("It cannot serve in production; each line above names what is in the way.")
     if settings.redis is not None:
         lost = RedisStore(settings.redis, SystemClock()).fault()
         if lost is not None:
@@ -133,24 +136,15 @@ def doctor() -> None:
     click.echo("It can serve.")
 
 
-def _not_for_production(settings: Settings) -> Iterator[str]:
-    yield "SQLite serves one machine; production needs PostgreSQL"
-    if settings.redis is None:
-        yield "short-lived state in files serves one machine; set GATEWAY_REDIS_URL"
-    elif not settings.redis.tls and not settings.redis.here:
-        yield "Redis is reached without TLS; use rediss:// where the network is not yours alone"
-    if settings.opa_url is None:
-        yield "the embedded policy engine; set GATEWAY_OPA_URL"
-    if settings.public_url.startswith("http://"):
-        yield "GATEWAY_PUBLIC_URL is not https"
-    for realm in ("resident", "officer"):
-        issuer = settings.signin.issuers.get(realm)
-        if issuer is None:
-            yield f"no {realm} can sign in; set GATEWAY_OIDC_ISSUER and the client ids"
-        elif on_this_machine(issuer):
-            yield f"{realm}s sign in on this machine, which is for trying out"
-    if settings.key_encryption_key is None:
-        yield "keys lie unencrypted; set GATEWAY_KEY_ENCRYPTION_KEY_FILE"
+def _database(settings: Settings) -> str:
+    if is_postgres(settings.database):
+        return str(PostgresAddress.parse(settings.database))
+    return f"SQLite {sqlite3.sqlite_version}, one file, written under a lock"
+
+
+def _guard(settings: Settings) -> str:
+    directory = guard_directory(settings.guard, settings.state_dir)
+    return str(directory or PostgresAddress.parse(settings.guard or ""))
 
 
 @click.group()

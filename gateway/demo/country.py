@@ -77,11 +77,11 @@ class Country:
         return {**kept, **self.settings}
 
 
-def found(place: Place, residents: int = COUNT) -> Country:
+def found(place: Place, residents: int = COUNT, more: Mapping[str, str] | None = None) -> Country:
     """Write the sources, register the agencies, and give the standing consents; `residents` is how
-    many there are, where not the demo's own number."""
+    many there are, where not the demo's own number, `more` further settings."""
     sources = build_sources(place.state / "sources", SEED, SystemChance(), residents)
-    settings = _settings(place, sources)
+    settings = _settings(place, sources) | dict(more or {})
     names = ((one.number, f"{one.given} {one.family}") for one in sources.people)
     prepare_signin(place.state / "signin", names)
     with opened(Settings.parse(settings)) as rooms:

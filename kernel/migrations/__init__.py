@@ -1,57 +1,54 @@
-"""Migrations: bring the database's schema to head, in one transaction, under the lock."""
+"""Migrations: bring the database's schema to head, one process at a time."""
 
-import sqlite3
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 from kernel.clock import Deadline
-from kernel.database import Database
+from kernel.grants import Roles
+from kernel.migrations.naming import BadSchema, Named, refuse_contracted, refuse_unserved
+from kernel.migrations.plan import HEAD, Plan, Schema
 
-HEAD = "0001"
-"""The newest revision; a test compares it with the scripts."""
-
-
-class BadSchema(Exception):
-    """The database's schema is not one that this version knows; the message says which."""
+__all__ = ["HEAD", "BadSchema", "check", "migrate", "revision"]
 
 
-def migrate(database: Database, deadline: Deadline) -> None:
-    """Bring the schema to head; a kill at any moment leaves the old schema or the new one."""
-    with database.sequence(deadline) as writer:
-        if revision(writer) != HEAD:
-            _upgrade(writer)
+def migrate(
+    url: str, deadline: Deadline, roles: Roles | None = None, plan: Plan | None = None
+) -> None:
+    """Bring the schema to head and give the roles their rights; a newer one stays as it is.
+
+    Each revision is a transaction: a kill leaves it done or undone. Raises `BadSchema`, or
+    `TimeoutError` where somebody else keeps the lock until the deadline.
+    """
+    plan = plan or Plan()
+    with _held(url, deadline) as schema:
+        found = schema.revision()
+        if found is None or Named.of(found).number < Named.of(plan.head).number:
+            schema.upgrade(plan, deadline)
+        else:
+            refuse_contracted(found, plan.head)
+        schema.grant(roles or Roles())
 
 
-def revision(connection: sqlite3.Connection) -> str | None:
+def check(url: str, deadline: Deadline) -> None:
+    """Raise `BadSchema` where this version cannot work on the schema; change nothing."""
+    refuse_unserved(revision(url, deadline), HEAD)
+
+
+def revision(url: str, deadline: Deadline) -> str | None:
     """Return the schema's revision, or None where there is no schema yet."""
-    found = connection.execute(
-        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
-    ).fetchall()
-    if not found:
-        return None
-    rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
-    return str(rows[0][0]) if rows else None
+    if url.startswith("sqlite:"):
+        from kernel.migrations import on_sqlite  # noqa: PLC0415 - one of two drivers
+
+        return on_sqlite.seen(url)
+    from kernel.migrations import on_postgres  # noqa: PLC0415 - takes a quarter of a second
+
+    return on_postgres.seen(url, deadline)
 
 
-def _upgrade(writer: sqlite3.Connection) -> None:
-    # Alembic takes a fifth of a second to import, and a command beside a server needs none of it.
-    from alembic import command  # noqa: PLC0415 - slow
-    from alembic.config import Config  # noqa: PLC0415 - slow
-    from alembic.util import CommandError  # noqa: PLC0415 - slow
-    from sqlalchemy import StaticPool, create_engine, event  # noqa: PLC0415 - slow
-    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - slow
+def _held(url: str, deadline: Deadline) -> AbstractContextManager[Schema]:
+    if url.startswith("sqlite:"):
+        from kernel.migrations import on_sqlite  # noqa: PLC0415 - one of two drivers
 
-    engine = create_engine("sqlite://", creator=lambda: writer, poolclass=StaticPool)
-    # The driver would commit before each DDL statement; with its isolation level off, we begin.
-    event.listen(engine, "begin", lambda opened: opened.exec_driver_sql("BEGIN IMMEDIATE"))
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    with engine.connect() as connection:
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise BadSchema(f"the database's schema cannot be brought to head: {error}") from error
-        except DBAPIError as error:
-            raise BadSchema(
-                f"the database's schema cannot be brought to head: {error.orig}"
-            ) from error
+        return on_sqlite.held(url, deadline)
+    from kernel.migrations import on_postgres  # noqa: PLC0415 - takes a quarter of a second
+
+    return on_postgres.held(url, deadline)

@@ -3,12 +3,15 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from audit.ledger import Ledger
 from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.entry import Concerned, Entry, EntryType
+from tests.both import Sites, on_postgres
 from tests.contract import ledger_stage as stage
+from tests.postgres_server import postgres_server
 
 CALLERS = (1, 16, 64)
 SECONDS = 4.0
@@ -94,4 +97,23 @@ def run(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
                 rows[f"{make.__name__}, {callers} waiting"] = measure(
                     log.ledger, callers, seconds, make
                 )
-    return {"Ledger, durable entries": rows}
+    return {"Ledger, durable entries": rows, **run_on_postgres(directory, seconds)}
+
+
+def run_on_postgres(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
+    """Return the table on a PostgreSQL on the same cores, with its round trips for each entry."""
+    rows: dict[str, dict] = {}
+    home = directory / "ledger-on-postgres"
+    home.mkdir()
+    with ExitStack() as stack:
+        server = stack.enter_context(postgres_server())
+        stack.enter_context(on_postgres(Sites(server), home))
+        log = stack.enter_context(stage.Stage(home).open())
+        for make in (plain, release):
+            for callers in CALLERS:
+                before, trips = log.ledger.size, log.database.trips
+                row = measure(log.ledger, callers, seconds, make)
+                entries = row["size"] - before
+                row["trips per entry"] = round((log.database.trips - trips) / entries, 2)
+                rows[f"{make.__name__}, {callers} waiting"] = row
+    return {"Ledger on PostgreSQL, durable entries": rows}

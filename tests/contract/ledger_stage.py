@@ -1,25 +1,35 @@
 """A ledger on a directory of its own, and entries to put into it."""
 
+import itertools
 import os
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
 
+import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.checkpoint import Signer
 from audit.disclosures import RootKey
+from audit.guard_directory import DirectoryGuard
 from audit.ledger import Ledger, Limits
 from audit.writer import Keys
 from kernel.canonical import Json
 from kernel.chance import SystemChance
 from kernel.clock import Clock, Deadline, Micros, SystemClock
 from kernel.database import Database
+from kernel.database_postgres import PostgresDatabase
+from kernel.database_sqlite import SqliteDatabase
 from kernel.entry import Concerned, Entry, EntryType
 from kernel.migrations import migrate
 from kernel.names import Subject, SubjectRef
+from kernel.postgres_sequencer import Sequencer
+from kernel.postgres_wire import Wire
+from kernel.tables import metadata
 
 ORIGIN = "gateway.example/audit/1"
 REVISION = "a" * 64
@@ -54,6 +64,18 @@ class Set(SystemClock):
         return Micros(self.at)
 
 
+class _Timed(Sequencer):
+    def _agreed(self, told: Micros, before: Micros, after: Micros) -> Micros:
+        return after
+
+
+class Timed(PostgresDatabase):
+    """A PostgreSQL whose time is what the test sets."""
+
+    def sequencer(self, wire: Wire, deadline: Deadline) -> Sequencer:
+        return _Timed(wire, deadline)
+
+
 @dataclass
 class Stage:
     """Where one log lives; it can be opened, closed and opened again."""
@@ -76,18 +98,63 @@ class Stage:
     def guard(self) -> Path:
         return self.directory / "guard"
 
+    @property
+    def url(self) -> str:
+        """The database: a file, or what `tests/both.py` wrote down for this directory."""
+        told = self.directory / "database.url"
+        return told.read_text() if told.exists() else f"sqlite:///{self.path}"
+
     def database(self) -> Database:
-        database = Database(self.path)
-        migrate(database, Deadline.within(20, self.clock))
-        return database
+        if self.url.startswith("postgresql:"):
+            made = PostgresDatabase if type(self.clock) is SystemClock else Timed
+            return made(self.url, self.clock)
+        migrate(self.url, Deadline.within(20, self.clock))
+        return SqliteDatabase(self.path)
+
+    def change(self, statement: str, *values: object) -> int:
+        """Change the database behind the ledger's back, and return how many rows that changed."""
+        with closing(self._forger()) as forger:
+            if isinstance(forger, psycopg.Connection):
+                statement = statement.replace("?", "%s")
+            return forger.execute(statement, values).rowcount
+
+    def _forger(self) -> "sqlite3.Connection | psycopg.Connection":
+        told = self.directory / "superuser.url"
+        if told.exists():
+            return psycopg.connect(told.read_text(), autocommit=True)
+        return sqlite3.connect(self.path, isolation_level=None)
+
+    def stored(self) -> bytes:
+        """Return all that the log's files and its database hold."""
+        found = [one.read_bytes() for one in self.directory.rglob("*") if one.is_file()]
+        for row in itertools.chain.from_iterable(self.rows().values()):
+            found += [one if isinstance(one, bytes) else str(one).encode() for one in row]
+        return b" ".join(found)
+
+    def rows(self) -> dict[str, list[tuple]]:
+        """Return the rows of every table."""
+        with closing(self._forger()) as reader:
+            return {
+                table: [tuple(row) for row in reader.execute(f'SELECT * FROM "{table}"')]
+                for table in metadata.tables
+            }
+
+    def restore(self, rows: Mapping[str, list[tuple]]) -> None:
+        """Bring the database back to what it was, as from a backup."""
+        for table in metadata.tables:
+            self.change(f'DELETE FROM "{table}"')
+            for row in rows[table]:
+                marks = ", ".join("?" * len(row))
+                self.change(f'INSERT INTO "{table}" VALUES ({marks})', *row)
 
     def ledger(self, database: Database) -> Ledger:
-        return Ledger(database, self.guard, self.keys, self.clock, SystemChance(), self.limits)
+        guard = DirectoryGuard(self.guard, self.keys.signer)
+        return Ledger(database, guard, self.keys, self.clock, SystemChance(), self.limits)
 
     def open(self) -> "Opened":
         database = self.database()
         try:
-            return Opened(database, self.ledger(database).open(), self.clock)
+            return Opened(database, self.ledger(database).open(), self.clock, self)
         except BaseException:
             database.close(Deadline.within(20, self.clock))
             raise
@@ -100,6 +167,11 @@ class Opened:
     database: Database
     ledger: Ledger
     clock: Clock
+    site: Stage
+
+    @property
+    def keys(self) -> Keys:
+        return self.site.keys
 
     def __enter__(self) -> Self:
         return self

@@ -40,14 +40,14 @@ class Desk:
     def told(self, person=None):
         """Return what the person finds in their activity: type, header and disclosures."""
         ref = (person or self.amina).ref
-        root = stage.Stage(self.log.database.path.parent).keys.root
+        root = self.log.keys.root
         events = activity(self.log.database.read(), root, ref)
         return [(event.header["type"], event.header["case"], event.disclosures) for event in events]
 
 
 @pytest.fixture
-def desk(tmp_path):
-    with stage.Stage(tmp_path).open() as log:
+def desk(place):
+    with stage.Stage(place).open() as log:
         yield Desk(log)
 
 
@@ -91,7 +91,7 @@ def test_the_words_stand_in_the_persons_activity_and_in_no_table(desk):
         "text": "The law asks for it.",
     }
     assert told["case.answered"]["actor"] == {"officer": "officer-1"}
-    stored = b"".join(path.read_bytes() for path in desk.log.database.path.parent.glob("*.db*"))
+    stored = desk.log.site.stored()
     assert WORDS.encode() not in stored
     assert b"The law asks" not in stored
     assert b"RN-1234566" not in stored

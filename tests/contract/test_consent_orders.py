@@ -21,8 +21,8 @@ def clock():
 
 
 @pytest.fixture
-def office(tmp_path, clock):
-    with stage.Stage(tmp_path, clock=clock).open() as log:
+def office(place, clock):
+    with stage.Stage(place, clock=clock).open() as log:
         yield Office(log)
 
 

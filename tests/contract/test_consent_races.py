@@ -39,8 +39,8 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path):
-    where = stage.Stage(tmp_path)
+def pair(place):
+    where = stage.Stage(place)
     with where.open() as log, where.open() as other:
         yield Pair(Office(log), Office(other))
 

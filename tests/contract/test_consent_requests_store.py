@@ -21,8 +21,8 @@ def clock():
 
 
 @pytest.fixture
-def office(tmp_path, clock):
-    with stage.Stage(tmp_path, clock=clock).open() as log:
+def office(place, clock):
+    with stage.Stage(place, clock=clock).open() as log:
         yield Office(log)
 
 
@@ -98,8 +98,8 @@ def test_a_day_has_its_ceiling(office, clock):
     ask(3)
 
 
-def test_the_agencys_case_stands_sealed_in_its_row_and_nowhere_else(tmp_path):
-    with stage.Stage(tmp_path, clock=SystemClock()).open() as log:
+def test_the_agencys_case_stands_sealed_in_its_row_and_nowhere_else(place):
+    with stage.Stage(place, clock=SystemClock()).open() as log:
         office = Office(log)
         act = parts.asking()
         office.act(replace(act, asked=replace(act.asked, case=b"\x01sealed-case\x02")))

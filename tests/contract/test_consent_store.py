@@ -21,8 +21,8 @@ PLACE = (parts.REF, parts.AGREEMENT)
 
 
 @pytest.fixture
-def office(tmp_path):
-    with stage.Stage(tmp_path).open() as log:
+def office(place):
+    with stage.Stage(place).open() as log:
         yield Office(log)
 
 

@@ -21,8 +21,8 @@ NAME = Key("control", ("uses",))
 
 
 @pytest.fixture
-def log(tmp_path):
-    with stage.Stage(tmp_path).open() as opened:
+def log(place):
+    with stage.Stage(place).open() as opened:
         yield opened
 
 
@@ -67,8 +67,8 @@ def test_the_log_begins_with_log_opened_that_names_origin_and_key(log):
     assert log.ledger.size == 1
 
 
-def test_an_entry_gets_the_next_index_the_clocks_time_and_a_proof_that_verifies(tmp_path):
-    site = stage.Stage(tmp_path, clock=stage.Set())
+def test_an_entry_gets_the_next_index_the_clocks_time_and_a_proof_that_verifies(place):
+    site = stage.Stage(place, clock=stage.Set())
     with site.open() as log:
         logged = log.ledger.append(stage.decision("ex_1", stage.person(1)))
         assert (logged.index, logged.time, logged.origin) == (1, stage.START, stage.ORIGIN)
@@ -79,9 +79,9 @@ def test_an_entry_gets_the_next_index_the_clocks_time_and_a_proof_that_verifies(
             check_inclusion(1, seen.size, logged.leaf_hash, proof.path, seen.root)
 
 
-def test_time_never_runs_back_though_the_clock_does(tmp_path):
+def test_time_never_runs_back_though_the_clock_does(place):
     clock = stage.Set()
-    with stage.Stage(tmp_path, clock=clock).open() as log:
+    with stage.Stage(place, clock=clock).open() as log:
         before = log.ledger.append(stage.decision("ex_1"))
         clock.at -= 3_600_000_000
         after = log.ledger.append(stage.decision("ex_2"))
@@ -163,7 +163,7 @@ def test_entries_that_wait_together_share_one_commit(log):
     )
     assert sorted(each.index for each in placed) == list(range(1, 21))
     assert len({id(each.committed) for each in placed}) < len(placed)
-    key = VerifierKey.parse(stage.Stage(log.database.path.parent).keys.signer.vkey)
+    key = VerifierKey.parse(log.keys.signer.vkey)
     for each in placed:
         proof = key.proof(each.proof())
         seen = proof.checkpoint
@@ -253,7 +253,7 @@ def test_each_person_has_a_gapless_list_of_their_own(log):
     log.ledger.append(stage.decision("ex_2", ben))
     log.ledger.append(stage.decision("ex_3", amina, ben))
     log.ledger.append(stage.release("ex_3", amina))
-    root = stage.Stage(log.database.path.parent).keys.root
+    root = log.keys.root
     places = {}
     for who in (amina, ben):
         for each in activity(log.database.read(), root, who.ref):
@@ -272,15 +272,13 @@ def test_the_leaf_stored_is_the_leaf_hashed_and_holds_no_identifier(log):
     rows = read.execute('SELECT leaf, hash FROM ledger_leaf WHERE "index" = 1').fetchall()
     assert leaf_hash(rows[0][0]) == rows[0][1] == logged.leaf_hash
     assert len(json.loads(rows[0][0])["_sd"]) == 3
-    everything = b"".join(
-        path.read_bytes() for path in log.database.path.parent.rglob("*") if path.is_file()
-    )
+    everything = log.site.stored()
     for text in (b"RN-0000001", urlsafe_b64encode(b"xRN-0000001")[2:-4], b"clerk-4471"):
         assert text not in everything
 
 
-def test_a_full_line_refuses_at_once(tmp_path):
-    site = stage.Stage(tmp_path, limits=Limits(waiting=0))
+def test_a_full_line_refuses_at_once(place):
+    site = stage.Stage(place, limits=Limits(waiting=0))
     with site.open() as log:
         first = threading.Thread(target=lambda: log.ledger.append(stage.decision("ex_1")))
         with log.database.sequence(stage.Deadline.within(10, log.clock)):
@@ -294,8 +292,8 @@ def test_a_full_line_refuses_at_once(tmp_path):
         assert log.ledger.size == 2
 
 
-def test_who_waited_too_long_is_refused_and_their_entry_is_never_written(tmp_path):
-    site = stage.Stage(tmp_path, limits=Limits(patience=0.05))
+def test_who_waited_too_long_is_refused_and_their_entry_is_never_written(place):
+    site = stage.Stage(place, limits=Limits(patience=0.05))
     with site.open() as log:
         held = log.database.sequence(stage.Deadline.within(10, log.clock))
         with held, pytest.raises(Refusal) as refusal:
@@ -305,8 +303,8 @@ def test_who_waited_too_long_is_refused_and_their_entry_is_never_written(tmp_pat
         assert log.ledger.size == 2
 
 
-def test_closing_answers_everybody_who_waits_and_refuses_those_who_come_later(tmp_path):
-    log = stage.Stage(tmp_path).open()
+def test_closing_answers_everybody_who_waits_and_refuses_those_who_come_later(place):
+    log = stage.Stage(place).open()
     answers = []
 
     def append(n):
@@ -330,8 +328,8 @@ def test_closing_answers_everybody_who_waits_and_refuses_those_who_come_later(tm
     log.database.close(stage.Deadline.within(10, log.clock))
 
 
-def test_the_newest_checkpoint_covers_what_another_writer_appended(tmp_path):
-    site = stage.Stage(tmp_path)
+def test_the_newest_checkpoint_covers_what_another_writer_appended(place):
+    site = stage.Stage(place)
     with site.open() as one, site.open() as two:
         logged = two.ledger.append(stage.decision("ex_1"))
         assert one.ledger.checkpoint().splitlines()[1] == "2"

@@ -10,7 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from audit.checkpoint import Signer
-from audit.guard import Guard, GuardUnreadable
+from audit.guard import GuardUnreadable
+from audit.guard_directory import DirectoryGuard
 from audit.ledger import Limits
 from audit.merkle import EMPTY
 from audit.model import BadLedger, Tree
@@ -22,9 +23,9 @@ WITHDRAWN = EntryType.CONSENT_WITHDRAWN
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(place):
     """A log of eleven entries, closed, with one restriction at index 5."""
-    site = stage.Stage(tmp_path)
+    site = stage.Stage(place)
     with site.open() as log:
         for n in range(1, 11):
             if n == 5:
@@ -33,13 +34,6 @@ def site(tmp_path):
                 entry = stage.decision(f"ex_{n}", stage.person(n))
             log.ledger.append(entry)
     return site
-
-
-def change(site, *statements: str) -> None:
-    with sqlite3.connect(site.path, isolation_level=None) as connection:
-        for statement in statements:
-            connection.execute(statement)
-    connection.close()
 
 
 def journal(site) -> list[dict]:
@@ -53,36 +47,35 @@ def test_an_untouched_log_opens_again_and_goes_on(site):
 
 
 @pytest.mark.parametrize(
-    ("statement", "words"),
+    ("statement", "value", "words"),
     [
-        ('DELETE FROM ledger_leaf WHERE "index" = 10', "state row says 11 entries"),
-        ('DELETE FROM ledger_leaf WHERE "index" = 4', "gone"),
-        ("DELETE FROM ledger_state", "no state row"),
-        ("UPDATE ledger_state SET size = 10", "state row says 10 entries"),
-        ("UPDATE ledger_state SET root = zeroblob(32)", "root in the state row"),
-        ("UPDATE ledger_state SET edge = zeroblob(96)", "edge in the state row"),
-        ("UPDATE ledger_state SET origin = 'elsewhere.example'", "elsewhere.example"),
-        ("UPDATE ledger_leaf SET leaf = CAST('{}' AS BLOB) WHERE \"index\" = 3", "entry 3"),
-        ('UPDATE ledger_leaf SET hash = zeroblob(32) WHERE "index" = 3', "do not lead"),
+        ('DELETE FROM ledger_leaf WHERE "index" = ?', 10, "state row says 11 entries"),
+        ('DELETE FROM ledger_leaf WHERE "index" = ?', 4, "gone"),
+        ("DELETE FROM ledger_state WHERE shard = ?", 1, "no state row"),
+        ("UPDATE ledger_state SET size = ?", 10, "state row says 10 entries"),
+        ("UPDATE ledger_state SET root = ?", bytes(32), "root in the state row"),
+        ("UPDATE ledger_state SET edge = ?", bytes(96), "edge in the state row"),
+        ("UPDATE ledger_state SET origin = ?", "elsewhere.example", "elsewhere.example"),
+        ('UPDATE ledger_leaf SET leaf = ? WHERE "index" = 3', b"{}", "entry 3"),
+        ('UPDATE ledger_leaf SET hash = ? WHERE "index" = 3', bytes(32), "do not lead"),
     ],
 )
 def test_a_changed_database_does_not_open_and_the_message_says_what_was_found(
-    site, statement, words
+    site, statement, value, words
 ):
-    change(site, statement)
+    assert site.change(statement, value) == 1
     with pytest.raises(BadLedger, match=words):
         site.open()
 
 
-def test_a_database_restored_from_an_older_copy_does_not_open(tmp_path):
-    site = stage.Stage(tmp_path)
+def test_a_database_restored_from_an_older_copy_does_not_open(place):
+    site = stage.Stage(place)
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
-    copy = tmp_path / "yesterday.db"
-    shutil.copy(site.path, copy)
+    yesterday = site.rows()
     with site.open() as log:
         log.ledger.append(stage.decision("ex_2"))
-    shutil.copy(copy, site.path)
+    site.restore(yesterday)
     with pytest.raises(BadLedger, match="older copy"):
         site.open()
 
@@ -171,7 +164,7 @@ def test_a_restriction_is_not_acknowledged_when_the_guard_cannot_take_it(site, m
 
     with site.open() as log:
         with monkeypatch.context() as patch:
-            patch.setattr(Guard, "restrict", fail)
+            patch.setattr(DirectoryGuard, "restrict", fail)
             with pytest.raises(Refusal) as refusal:
                 log.ledger.append(stage.consent(WITHDRAWN, "co_2", restricts=True))
             assert refusal.value.reason is Reason.LEDGER_UNAVAILABLE
@@ -183,23 +176,25 @@ def test_the_guards_head_is_no_older_than_its_age_and_current_after_closing(tmp_
     site = stage.Stage(tmp_path, limits=Limits(head_age=0.05))
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
-        guard = Guard(site.guard, site.keys.signer)
+        guard = DirectoryGuard(site.guard, site.keys.signer)
         while guard.head().size < 2:
             threading.Event().wait(0.01)
         log.ledger.append(stage.decision("ex_2"))
     assert guard.head().size == 3
 
 
-def test_a_kill_before_the_first_entry_leaves_a_log_that_opens(tmp_path):
-    site = stage.Stage(tmp_path)
+def test_a_kill_before_the_first_entry_leaves_a_log_that_opens(place):
+    site = stage.Stage(place)
     site.database().close(stage.Deadline.within(10, site.clock))  # killed after the schema
-    Guard(site.guard, site.keys.signer).keep(site.keys.signer.sign(Tree(0, EMPTY)))  # and here
+    DirectoryGuard(site.guard, site.keys.signer).keep(
+        site.keys.signer.sign(Tree(0, EMPTY))
+    )  # and here
     with site.open() as log:
         assert log.ledger.entry(0)["type"] == "log.opened"
 
 
 def test_an_empty_database_beside_a_guard_that_knows_entries_does_not_open(site):
-    site.path.unlink()
+    site.restore({table: [] for table in site.rows()})
     with pytest.raises(BadLedger, match="was signed, but the database has only 0"):
         site.open()
 
@@ -223,23 +218,23 @@ def test_a_database_exchanged_under_a_running_ledger_stops_it(tmp_path):
         assert "older copy" in log.ledger.fault
 
 
-def test_entries_that_another_writer_falsified_stop_the_ledger(tmp_path):
-    site = stage.Stage(tmp_path)
+def test_entries_that_another_writer_falsified_stop_the_ledger(place):
+    site = stage.Stage(place)
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
         with site.open() as two:
             two.ledger.append(stage.decision("ex_2"))
-            change(site, 'UPDATE ledger_leaf SET hash = zeroblob(32) WHERE "index" = 2')
+            site.change('UPDATE ledger_leaf SET hash = ? WHERE "index" = 2', bytes(32))
         with pytest.raises(Refusal):
             log.ledger.append(stage.decision("ex_3"))
         assert "do not lead to the root" in log.ledger.fault
 
 
-def test_a_writer_that_lags_far_behind_catches_up(tmp_path, monkeypatch):
+def test_a_writer_that_lags_far_behind_catches_up(place, monkeypatch):
     from audit import opening
 
     monkeypatch.setattr(opening, "_FOLLOWED", 3)
-    site = stage.Stage(tmp_path)
+    site = stage.Stage(place)
     with site.open() as one, site.open() as two:
         for n in range(9):
             two.ledger.append(stage.decision(f"ex_{n}"))
@@ -251,4 +246,4 @@ def test_whoever_looks_after_the_head_rests_between_two_looks(tmp_path):
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
         assert log.ledger._pause() > 0
-        assert Guard(site.guard, site.keys.signer).head().size == 2
+        assert DirectoryGuard(site.guard, site.keys.signer).head().size == 2

@@ -8,6 +8,7 @@ from audit.batch import Batch
 from audit.writer import Writer
 from gateway.journal import Journal
 from gateway.model import Docket, Permit, Stage, Warrant
+from kernel.database import StorageError
 from kernel.errors import Refusal
 from tests.faults.worker import Say
 
@@ -23,6 +24,12 @@ class _Altered:
 
     def execute(self, text: str, values: tuple = ()) -> sqlite3.Cursor:
         return self._execute(self._connection, text, values)
+
+    def put(self, text: str, values: tuple, *, exactly: int | None = None) -> None:
+        self._execute(self._connection, text, values)
+
+    def commit(self) -> None:
+        self._execute(self._connection, "COMMIT", ())
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._connection, name)
@@ -65,7 +72,7 @@ def deaf_commits(_: Say) -> None:
     def execute(connection: sqlite3.Connection, text: str, values: tuple) -> sqlite3.Cursor:
         try:
             return connection.execute(text, values)
-        except sqlite3.OperationalError:
+        except StorageError:
             if text != "COMMIT":
                 raise
             return connection.cursor()

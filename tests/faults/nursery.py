@@ -8,7 +8,6 @@ import gc
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import traceback
@@ -20,7 +19,7 @@ from typing import Self
 import alembic.command  # noqa: F401 - the first start imports it late
 
 import audit.ledger
-import kernel.database
+import kernel.database_sqlite
 from gateway import rooms as gateway_rooms
 from gateway.commands.opening import PLAIN
 from gateway.policy.bundle import Bundle
@@ -111,8 +110,8 @@ def main() -> None:
     # Patience outlasts a busy machine, so that whatever is refused is refused for the fault.
     limits = audit.ledger.Limits(patience=20.0, head_age=0.0)
     audit.ledger.Limits = lambda: limits
-    kernel.database._CHECKPOINT_ROWS = 40
-    kernel.database._TRUNCATE_BYTES = 32 * 1024
+    kernel.database_sqlite._CHECKPOINT_ROWS = 40
+    kernel.database_sqlite._TRUNCATE_BYTES = 32 * 1024
     gc.collect()
     gc.freeze()  # so that a child copies less of the memory that it shares
     for line in sys.stdin.buffer:
@@ -163,7 +162,7 @@ def _start(state: Path, fault: dict, tell: int, _: str) -> None:
     try:
         rooms = gateway_rooms.open_rooms(worker.settings(state))
         worker.complete(rooms)
-    except (*PLAIN, Refusal, OSError, sqlite3.Error) as error:
+    except (*PLAIN, Refusal, OSError) as error:
         say(stumbled=repr(error))
     else:
         rooms.close()

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 
+from kernel.tables import metadata
 from tests.faults.replay_consent import KEYS, ConsentReplay
 from tests.faults.replay_entry import (
     SECOND,
@@ -216,9 +217,9 @@ def differences(connection: sqlite3.Connection, replay: Replay) -> Iterator[str]
 
 
 def _stored(connection: sqlite3.Connection, table: str) -> Iterator[tuple[tuple, Row]]:
-    cursor = connection.execute(f'SELECT * FROM "{table}"')
-    names = [column[0] for column in cursor.description]
-    for values in cursor.fetchall():
+    names = metadata.tables[table].columns.keys()
+    columns = ", ".join(f'"{name}"' for name in names)
+    for values in connection.execute(f'SELECT {columns} FROM "{table}"').fetchall():
         row: Row = dict(zip(names, values, strict=True))
         for name in {name for held, name in _JSON if held == table}:
             row[name] = None if row[name] is None else json.loads(str(row[name]))

@@ -12,6 +12,7 @@ from audit.verify_source import Directory
 from gateway import rooms as gateway_rooms
 from gateway.commands.opening import PLAIN
 from gateway.rooms import Rooms
+from kernel.database import StorageError
 from kernel.errors import Reason
 from tests.country import exported_leaves
 from tests.faults import worker
@@ -36,7 +37,7 @@ def inspect(state: Path, lines: Sequence[dict], say: worker.Say) -> Iterator[str
             yield f"the guard's journal lacks the acknowledged restriction {line['ok']}"
     try:
         rooms = gateway_rooms.open_rooms(worker.settings(state))
-    except (*PLAIN, OSError, sqlite3.Error) as error:
+    except (*PLAIN, OSError, StorageError) as error:
         yield f"it does not open: {error!r}"
         return
     try:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.guard import Guard, Restriction
+from audit.guard import Restriction
+from audit.guard_directory import DirectoryGuard
 from audit.model import BadLedger
 from gateway.rooms import open_rooms, opened
 from tests.faults import restart, worker
@@ -158,7 +159,7 @@ def test_a_restriction_whose_sync_failed_does_not_count_as_kept(tmp_path, monkey
     def failing(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    guard = Guard(tmp_path / "guard", signer=None)
+    guard = DirectoryGuard(tmp_path / "guard", signer=None)
     guard.restrict([Restriction(1, b"1" * 32, {"type": "consent.withdrawn"})])
     kept = guard.last()
     with monkeypatch.context() as patched:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from kernel.clock import Deadline, SystemClock
-from kernel.database import Database, Forked, Replaced
+from kernel.database import Forked, Replaced, StorageError, open_database
+from kernel.database_sqlite import SqliteDatabase
 from kernel.filelock import FileLock, refuse_network
 from kernel.migrations import HEAD, BadSchema, migrate, revision
 from kernel.tables import metadata
@@ -30,8 +31,8 @@ def rows(connection: sqlite3.Connection, query: str) -> list[tuple]:
 
 @pytest.fixture
 def database(tmp_path):
-    database = Database(tmp_path / "gateway.db")
-    migrate(database, soon())
+    migrate(f"sqlite:///{tmp_path}/gateway.db", soon())
+    database = SqliteDatabase(tmp_path / "gateway.db")
     yield database
     database.close(soon())
 
@@ -41,13 +42,13 @@ def test_the_schema_is_that_of_the_tables_and_migrating_again_changes_nothing(da
     from alembic.migration import MigrationContext
     from sqlalchemy import create_engine
 
-    migrate(database, soon())
+    migrate(f"sqlite:///{database.path}", soon())
     engine = create_engine(f"sqlite:///{database.path}")
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
     engine.dispose()
-    assert revision(database.read()) == HEAD
+    assert revision(f"sqlite:///{database.path}", soon()) == HEAD
 
 
 def test_head_is_the_newest_revision_of_the_scripts():
@@ -65,33 +66,34 @@ def test_a_schema_of_a_later_version_is_refused_by_name(database):
     with database.sequence(soon()) as writer:
         writer.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(BadSchema, match="9999"):
-        migrate(database, soon())
+        migrate(f"sqlite:///{database.path}", soon())
 
 
 def test_a_migration_that_is_cut_off_leaves_no_half_schema(tmp_path):
-    database = Database(tmp_path / "gateway.db")
+    database = SqliteDatabase(tmp_path / "gateway.db")
     with database.sequence(soon()) as writer:
         writer.execute("CREATE TABLE consent (x)")  # in the way of the first revision
     with pytest.raises(BadSchema, match="already exists"):
-        migrate(database, soon())
+        migrate(f"sqlite:///{database.path}", soon())
     assert rows(database.read(), "SELECT name FROM sqlite_master") == [("consent",)]
     database.close(soon())
 
 
-def fail_within(database: Database) -> None:
+def fail_within(database: SqliteDatabase) -> None:
     with database.sequence(soon()) as writer:
         writer.execute("BEGIN")
         writer.execute("INSERT INTO control VALUES ('b', '1')")
         raise ZeroDivisionError
 
 
-def test_only_a_url_of_a_sqlite_file_is_taken(tmp_path):
-    database = Database.at(f"sqlite:///{tmp_path}/gateway.db")
+def test_a_url_names_a_file_or_a_postgresql_and_nothing_else(tmp_path):
+    database = open_database(f"sqlite:///{tmp_path}/gateway.db")
+    assert isinstance(database, SqliteDatabase)
     assert database.path == tmp_path / "gateway.db"
     database.close(soon())
-    for url in ("postgresql://db/gateway", "sqlite://"):
+    for url in ("mysql://db/gateway", "sqlite://", "sqlite:///", "/gateway.db"):
         with pytest.raises(ValueError, match="sqlite:///"):
-            Database.at(url)
+            open_database(url)
 
 
 def test_only_the_owner_may_read_the_files(database):
@@ -113,8 +115,9 @@ def test_every_connection_is_durable_and_none_checkpoints_by_itself(database):
 
 
 def test_a_reader_cannot_write_and_each_thread_has_its_own(database):
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(StorageError) as failed:
         database.read().execute("DELETE FROM consent")
+    assert "readonly" in str(failed.value)
     mine, others = database.read(), []
     thread = threading.Thread(target=lambda: others.append(database.read()))
     thread.start()
@@ -211,8 +214,8 @@ def test_a_forked_child_is_refused(database):
 
 def test_a_file_that_was_exchanged_is_noticed_once_and_then_read_anew(database, tmp_path):
     database.read()
-    other = Database(tmp_path / "other.db")
-    migrate(other, soon())
+    other = SqliteDatabase(tmp_path / "other.db")
+    migrate(f"sqlite:///{other.path}", soon())
     with other.sequence(soon()) as writer:
         writer.execute("INSERT INTO control VALUES ('other', '1')")
     other.close(soon())
@@ -228,10 +231,10 @@ def test_a_file_that_was_exchanged_is_noticed_once_and_then_read_anew(database, 
 
 
 def test_the_write_ahead_log_stays_bounded(database, monkeypatch):
-    import kernel.database
+    import kernel.database_sqlite
 
-    monkeypatch.setattr(kernel.database, "_CHECKPOINT_ROWS", 10)
-    monkeypatch.setattr(kernel.database, "_TRUNCATE_BYTES", 100_000)
+    monkeypatch.setattr(kernel.database_sqlite, "_CHECKPOINT_ROWS", 10)
+    monkeypatch.setattr(kernel.database_sqlite, "_TRUNCATE_BYTES", 100_000)
     for n in range(60):
         with database.sequence(soon()) as writer:
             writer.execute("BEGIN")
@@ -258,8 +261,8 @@ def test_a_network_file_system_is_refused_by_name(tmp_path, kind):
 def test_a_process_that_ends_at_any_moment_leaves_the_lock_free(database):
     script = (
         "import os, sys; from pathlib import Path; from kernel.clock import *\n"
-        "from kernel.database import Database\n"
-        "with Database(Path(sys.argv[1])).sequence(Deadline.within(5, SystemClock())):\n"
+        "from kernel.database_sqlite import SqliteDatabase\n"
+        "with SqliteDatabase(Path(sys.argv[1])).sequence(Deadline.within(5, SystemClock())):\n"
         "    os._exit(7)\n"
     )
     done = subprocess.run(

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from audit import leaf
-from audit.waiting import Job, Line
+from audit.waiting import Job, Line, settle
 from kernel.chance import SystemChance
 from kernel.errors import Reason, Refusal
 from tests.contract import ledger_stage as stage
@@ -168,3 +168,38 @@ def test_whoever_enters_is_written_though_nobody_but_they_themselves_write():
 def test_a_draft_shows_nothing_of_what_it_discloses():
     drafted = leaf.draft(stage.decision("ex_1", stage.person(1)), SystemChance())
     assert repr(drafted) == "<draft of exchange.decision>"
+
+
+def test_every_caller_of_a_batch_is_let_go_also_behind_one_who_went():
+    jobs = [Job(None) for _ in range(9)]
+    assert all(job.claim() for job in jobs)
+    gone, stay = jobs[::4], [job for job in jobs if job not in jobs[::4]]
+    for job in gone:
+        waited(job)
+    heard = [threading.Thread(target=job.wait, args=(60,)) for job in stay]
+    for thread in heard:
+        thread.start()
+    settle(jobs)
+    for thread in heard:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in heard)
+
+
+def test_a_caller_that_goes_while_it_is_let_go_still_lets_go_of_those_after():
+    first, second = Job(None), Job(None)
+    assert first.claim()
+    assert second.claim()
+    first.after = second
+    assert first._here.acquire(blocking=False)  # as `settle` does before anything else
+    threading.Timer(0.1, first._done.release).start()
+    first.wait(0.01)
+    second.wait(0)
+
+
+def test_who_wrote_is_not_woken_and_breaks_no_row():
+    own, others = Job(None), [Job(None) for _ in range(4)]
+    own.leads = own.claim()
+    settle([own, *others])
+    for job in others:
+        job.wait(0)
+    assert own._done.locked()

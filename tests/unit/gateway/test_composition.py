@@ -52,9 +52,9 @@ def client(in_force):
     return composition.compose(in_force).test_client()
 
 
-def test_production_is_refused_while_it_is_not_served(settings, tmp_path):
+def test_production_is_refused_before_anything_is_made(settings, tmp_path):
     asked = replace(settings, mode=Mode.PRODUCTION, state_dir=tmp_path / "never")
-    with pytest.raises(BadSettings, match="GATEWAY_MODE=production refuses SQLite"):
+    with pytest.raises(BadSettings, match="SQLite serves one machine"):
         open_rooms(asked)
     assert not asked.state_dir.exists()
 
@@ -173,7 +173,7 @@ def test_what_is_built_serves_says_who_it_is_and_is_closed_at_the_end(
     leaving = threading.Event()
     worker = Worker("host-1", 3, leaving.is_set)
     monkeypatch.setattr(composition, "configure", lambda _: None)
-    alone = replace(settings, state_dir=tmp_path, database=tmp_path / "causeway.db")
+    alone = replace(settings, state_dir=tmp_path, database=f"sqlite:///{tmp_path}/causeway.db")
     client = composition.build(alone, worker=worker).test_client()
     assert client.get("/readyz").json == {"ready": True, "missing": []}
     assert "sweep" in {thread.name for thread in threading.enumerate()}
@@ -181,7 +181,7 @@ def test_what_is_built_serves_says_who_it_is_and_is_closed_at_the_end(
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["missing"]) == (503, ["stopping: no new requests"])
     leaving.clear()
-    with closing(sqlite3.connect(alone.database)) as database:
+    with closing(sqlite3.connect(tmp_path / "causeway.db")) as database:
         while not (rows := database.execute("SELECT name, worker FROM host").fetchall()):
             time.sleep(0.01)
     assert rows == [("host-1", "3")]

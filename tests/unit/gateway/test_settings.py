@@ -21,7 +21,7 @@ def test_nothing_set_is_a_demo_on_loopback():
         mode=Mode.DEMO,
         public_url="http://127.0.0.1:8080",
         state_dir=Path("var/gateway"),
-        database=Path("var/gateway/causeway.db"),
+        database="sqlite:///var/gateway/causeway.db",
         policies=Path("policies"),
         sources={},
     )
@@ -47,7 +47,7 @@ def test_every_setting_is_taken_at_its_word():
         mode=Mode.PRODUCTION,
         public_url="https://gateway.gov:8443",
         state_dir=Path("/srv/state"),
-        database=Path("/srv/ledger.db"),
+        database="sqlite:////srv/ledger.db",
         policies=Path("/srv/policies"),
         sources={},
         opa_url="http://127.0.0.1:8181",
@@ -57,7 +57,7 @@ def test_every_setting_is_taken_at_its_word():
 
 
 def test_the_database_lies_in_the_state_directory_unless_it_is_named():
-    assert parse(STATE_DIR="/srv/state").database == Path("/srv/state/causeway.db")
+    assert parse(STATE_DIR="/srv/state").database == "sqlite:////srv/state/causeway.db"
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,6 @@ def test_a_public_url_has_no_user_and_the_text_repeats_no_password():
     ("name", "value", "why"),
     [
         ("MODE", "staging", "`demo` or `production`"),
-        ("DATABASE_URL", "postgresql://db/causeway", "is sqlite:///PATH"),
         ("DATABASE_URL", "sqlite:///", "is sqlite:///PATH"),
         ("DATABASE_URL", "causeway.db", "is sqlite:///PATH"),
         ("KEY_ENCRYPTION_KEY", "abcd", "32 bytes in base64url"),
@@ -300,7 +299,7 @@ def test_the_try_out_sign_in_serves_a_demo_on_this_machine():
         "https://signin.localhost",
     ],
 )
-@pytest.mark.parametrize("more", [{"MODE": "production"}, {"PUBLIC_URL": "https://gateway.gov"}])
+@pytest.mark.parametrize("more", [{"PUBLIC_URL": "https://gateway.gov"}])
 def test_the_try_out_sign_in_serves_nobody_else(issuer, more):
     with pytest.raises(BadSettings, match="trying out"):
         parse(**{**TRY_OUT, "OIDC_ISSUER": issuer, **more})
@@ -336,3 +335,59 @@ def test_quotas_are_counts_in_seconds():
 def test_a_quota_that_is_none_is_refused(name, value):
     with pytest.raises(BadSettings, match=rf"^GATEWAY_{name} is COUNT/SECONDS"):
         parse(**{name: value})
+
+
+POSTGRES = "postgresql://writer:hunter2@db.gov:5433/causeway?sslmode=verify-full"
+
+
+def test_who_comes_to_the_database_and_where_the_guard_is_are_urls(tmp_path):
+    secret = tmp_path / "eraser"
+    secret.write_text("postgresql://eraser:hunter2@db.gov/causeway\n", encoding="utf-8")
+    settings = parse(
+        DATABASE_URL=POSTGRES,
+        MIGRATOR_URL="postgresql://migrator:hunter2@db.gov/causeway",
+        ERASER_URL_FILE=str(secret),
+        GUARD_URL="postgresql://guard:hunter2@other.gov/guard",
+        GUARD_MIGRATOR_URL="postgresql://owner:hunter2@other.gov/guard",
+    )
+    assert settings.database == POSTGRES
+    assert settings.eraser == "postgresql://eraser:hunter2@db.gov/causeway"
+    assert settings.guard == "postgresql://guard:hunter2@other.gov/guard"
+    assert "hunter2" not in repr(settings)
+    assert parse(GUARD_URL="file:///mnt/guard").guard == "file:///mnt/guard"
+
+
+@pytest.mark.parametrize(
+    ("ledger", "guard"),
+    [
+        ("postgresql://w@db.gov/causeway", "postgresql://g@DB.gov:5432/causeway"),
+        ("postgresql://w@127.0.0.1/causeway", "postgresql://g@localhost/causeway"),
+        ("postgresql://w@a,b/causeway", "postgresql://g@b,c/causeway"),
+        ("postgresql://w@/causeway?host=/run/postgresql", "postgresql://g@[::1]/causeway"),
+    ],
+)
+def test_a_guard_in_the_ledgers_own_database_is_refused(ledger, guard):
+    with pytest.raises(BadSettings, match="Give the guard another server"):
+        parse(DATABASE_URL=ledger, GUARD_URL=guard)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATOR_URL", "ERASER_URL", "GUARD_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://writer:hunter2@db/causeway",
+        "postgresql://writer:hunter2@db",
+        "postgresql://:hunter2@db/causeway",
+        "postgresql:///causeway?password=hunter2&user=me",
+        "postgresql://writer:hunter2%zz@db/causeway",
+        "postgresql://writer:hunter2@db:port/causeway",
+        "postgresql://writer:hunter2@db/causeway?no_such_option=1",
+        "postgresql://writer:hunter2@" + ",".join("db" for _ in range(17)) + "/causeway",
+        "postgresql://writer:hunter2@db/" + "c" * 5000,
+        "sqlite://hunter2",
+    ],
+)
+def test_an_address_that_is_none_is_refused_without_repeating_it(name, url):
+    with pytest.raises(BadSettings, match=f"GATEWAY_{name}") as refused:
+        parse(**{name: url})
+    assert "hunter2" not in str(refused.value)

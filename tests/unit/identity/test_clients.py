@@ -1,5 +1,4 @@
 import json
-import sqlite3
 from typing import Any, Never
 
 import pytest
@@ -8,6 +7,7 @@ from joserfc.jwk import ECKey, OKPKey
 from crypto.model import Recipient
 from identity.clients import Clients, recipient
 from identity.model import Client, Scope
+from kernel.database import StorageError
 from kernel.entry import EntryType, Logged
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, ClientId
@@ -138,7 +138,7 @@ def test_a_name_that_could_be_mistaken_is_refused(world: World, name: str) -> No
 def test_a_database_that_does_not_answer_is_ledger_unavailable(world: World) -> None:
     class Broken:
         def read(self) -> Never:
-            raise sqlite3.OperationalError("disk I/O error")
+            raise StorageError("disk I/O error")
 
     clients = Clients(Broken(), world.ledger)
     for ask in (clients.registered, lambda: clients.find(ClientId("x"))):

@@ -40,8 +40,8 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path):
-    with stage.Stage(tmp_path).open() as log:
+def kept(place):
+    with stage.Stage(place).open() as log:
         yield Kept(log)
 
 
