@@ -20,7 +20,6 @@ MAX_DISCLOSED = 256 * 1024
 MAX_CONCERNED = 64
 SALT = 32
 NONCE = 12
-_TEXT = 43
 
 DISCLOSED: Final = frozenset({"actor", "request", "input", "consents", "response"})
 """What an entry may disclose; `subject` the ledger adds itself, since it numbers it."""
@@ -140,7 +139,7 @@ def draft(entry: Entry, chance: Chance) -> Draft:
     told = (*entry.disclosures.items(), *beside.items())
     salted = len(told) + people
     bits = chance.bits(SALT * salted + NONCE * max(1, people))
-    salts = _texts([bits[SALT * i : SALT * (i + 1)] for i in range(salted)])
+    salts = [_base64url(bits[SALT * i : SALT * (i + 1)]) for i in range(salted)]
     rest = bits[SALT * salted :]
     texts = tuple(
         disclosure(salt, name, value) for salt, (name, value) in zip(salts, told, strict=False)
@@ -151,7 +150,7 @@ def draft(entry: Entry, chance: Chance) -> Draft:
         entry,
         texts[: len(entry.disclosures)],
         texts[len(entry.disclosures) if entry.beside is not None else 0 :],
-        tuple(_texts([sha256(text.encode("ascii")).digest() for text in texts])),
+        tuple(map(digest, texts)),
         tuple(salts[len(texts) :]),
         tuple(rest[i : i + NONCE] for i in range(0, len(rest), NONCE)),
     )
@@ -216,14 +215,6 @@ def _check(entry: Entry) -> None:
 def _well_formed(name: str, value: str) -> bool:
     """Return whether the text may stand there; most texts stand in many leaves."""
     return MEMBERS[name].fullmatch(value) is not None
-
-
-def _texts(values: Sequence[bytes]) -> list[str]:
-    """Return base64url of values of 32 bytes, made in one go: with a zero byte behind each they
-    stand at whole groups, and its last character is left out."""
-    joined = b"".join([value + b"\0" for value in values])
-    text = b2a_base64(joined, newline=False).translate(_URL_SAFE).decode("ascii")
-    return [text[i : i + _TEXT] for i in range(0, len(text), _TEXT + 1)]
 
 
 def _base64url(data: bytes) -> str:

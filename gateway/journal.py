@@ -1,7 +1,6 @@
 """Journal: turns the steps of an exchange into ledger entries; nothing happened without one."""
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Protocol
 
 import orjson
@@ -181,18 +180,10 @@ def _disclosures(docket: Docket, response: Mapping[str, Json]) -> dict[str, Json
         "response": response,
     }
     if docket.input is not None:
-        disclosures["input"] = _stated(docket.input)
+        disclosures["input"] = orjson.loads(docket.input)
     if docket.consent is not None:
         disclosures["consents"] = [docket.consent]
     return disclosures
-
-
-@lru_cache(maxsize=256)
-def _stated(input: bytes) -> Json:
-    """Return a policy input as a value; decision and release tell the same one, and so do the
-    exchanges of a minute."""
-    stated: Json = orjson.loads(input)
-    return stated
 
 
 def _beside(docket: Docket, warrant: Warrant) -> dict[str, Json]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.addresses import is_postgres
 from gateway.app import build
 from gateway.ask import MAX_BODY
 from gateway.intake import Intake
@@ -41,8 +42,9 @@ class Workers:
 
     def _application(self, worker: Worker) -> Intake:
         die_with_parent()
-        alone = self.settings.redis is None and self.settings.opa_url is None
-        turns = Turns(AT_ONCE if alone else WITH_SERVERS)
+        settings = self.settings
+        servers = settings.redis or settings.opa_url or is_postgres(settings.database)
+        turns = Turns(WITH_SERVERS if servers else AT_ONCE)
         pools = {"turns": lambda: turns.taken}
         application = Intake(build(self.settings, turns.aside, worker, pools), MAX_BODY, turns)
         self._show_life(worker.number, asyncio.get_event_loop_policy().get_event_loop())

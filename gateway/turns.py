@@ -16,7 +16,8 @@ AT_ONCE = 2
 """Exchanges, where everything is in this process: one works, and one more while it waits for the
 disk."""
 WITH_SERVERS = 8
-"""Exchanges, where questions in between go to Redis or OPA, and a turn is held meanwhile."""
+"""Exchanges, where questions in between go to PostgreSQL, Redis or OPA, and a turn is held
+meanwhile."""
 OTHERS = 8
 
 
