@@ -3,8 +3,8 @@
 import atexit
 
 from gateway.app import build
+from gateway.serving.worker import Worker
 from gateway.settings import Settings
-from gateway.worker import Worker
 
 worker = Worker()
 atexit.register(worker.at_end.close)

@@ -14,18 +14,16 @@ from consent.pages.language import install
 from crypto.seal import seal
 from gateway.asking_views import AskingViews
 from gateway.bundles import Bundles, BundleViews
-from gateway.collector import Collector
 from gateway.door import front_door
 from gateway.express import Express
 from gateway.forwarded import Operators
 from gateway.gates import Gates
-from gateway.heart import Heart
-from gateway.hosts import Hosts
 from gateway.intake import THREADS
 from gateway.journal import Journal
 from gateway.limits import LimitedAuthenticate, Limits
-from gateway.log import configure, fault
-from gateway.observing import Instruments, Pools
+from gateway.observing.collector import Collector
+from gateway.observing.instruments import Instruments, Pools
+from gateway.observing.log import configure, fault
 from gateway.offers import Offers
 from gateway.pages import PublicViews
 from gateway.people import frame_of, page_views
@@ -36,6 +34,9 @@ from gateway.readiness import unasked, unready
 from gateway.released import ReleasedExchanges
 from gateway.rooms import Rooms, fill, open_rooms
 from gateway.routes import API, HERE, View
+from gateway.serving.heart import Heart
+from gateway.serving.hosts import Hosts
+from gateway.serving.worker import Worker
 from gateway.settings import Settings
 from gateway.short_lived import ShortLived, short_lived
 from gateway.signin import sign_in
@@ -43,7 +44,6 @@ from gateway.sources import Aside, Sources
 from gateway.sweep import Sweep
 from gateway.views import AgencyViews
 from gateway.web import Front, application
-from gateway.worker import Worker
 from identity.authenticate import Authenticator
 from kernel.canonical import Json
 from kernel.names import Subject

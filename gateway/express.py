@@ -12,7 +12,7 @@ import orjson
 
 from gateway.ask import Posted
 from gateway.intake import ARRIVED
-from gateway.observer import Answered
+from gateway.observing.observer import Answered
 from gateway.pipeline import Pipeline
 from gateway.routes import EXCHANGES
 from gateway.views import exchanged

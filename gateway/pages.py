@@ -9,7 +9,7 @@ from flask import request
 from werkzeug.wrappers import Response
 
 from gateway.forwarded import Operators
-from gateway.metrics import Metrics
+from gateway.observing.metrics import Metrics
 from gateway.ports import LogReader
 from gateway.problems import EXPLANATIONS, Explanation
 from gateway.views import reply, text
@@ -30,7 +30,7 @@ class PublicViews:
     """Names what keeps the gateway from serving; empty when nothing does."""
     unasked: Callable[[], Mapping[str, str]] = dict
     """Names the sources that are not asked for a while, with the state of their circuit."""
-    operators: Operators = Operators()
+    operators: Operators = field(default_factory=Operators)
 
     def receipt_keys(self) -> Response:
         """GET /v1/receipts/keys: the JWKS that signs receipts (RFC 7517)."""

@@ -13,7 +13,7 @@ from consent.pages.law import RequiredByLaw
 from consent.pages.officer import Officer
 from consent.pages.ports import SignReceipt
 from crypto.jose import sign
-from gateway.log import fault
+from gateway.observing.log import fault
 from gateway.people_log import PeopleLog
 from gateway.rooms import Rooms
 

@@ -15,9 +15,9 @@ from gateway.addresses import (
     refuse_guard_beside_ledger,
     role_url,
 )
-from gateway.collector import collector, share
 from gateway.forwarded import Networks
 from gateway.given import MAX_FILE, PREFIX, BadSettings, Given
+from gateway.observing.collector import collector, share
 from gateway.policy.signed import PolicyKeys, policy_keys
 from gateway.rates import Limit
 from kernel.loopback import LOOPBACK, on_this_machine
@@ -84,8 +84,8 @@ class Settings:
     redis: RedisAddress | None = None
     rate_client: Limit = field(default_factory=lambda: Limit(1000, 10))
     rate_agreement: Limit = field(default_factory=lambda: Limit(2000, 10))
-    trusted_proxies: Networks = Networks()
-    metrics_from: Networks = Networks()
+    trusted_proxies: Networks = field(default_factory=Networks)
+    metrics_from: Networks = field(default_factory=Networks)
     drain: float = 0.0
     otlp_url: str | None = None
     otlp_share: float = 1.0

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from gateway.ask import MAX_BODY
 from gateway.intake import ARRIVED
 from gateway.limits import OverQuota
-from gateway.observer import Answered, Observer
+from gateway.observing.observer import Answered, Observer
 from gateway.problems import problem, status_of
 from gateway.routes import AUDIENCES, PEOPLE, View, register
 from gateway.views import reply

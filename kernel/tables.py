@@ -128,7 +128,8 @@ client = Table(
 host = Table(
     "host",
     metadata,
-    # Who serves: a row for each worker of each host, with its last sign of life (gateway.hosts).
+    # Who serves: a row for each worker of each host, with its last sign of life
+    # (gateway.serving.hosts).
     Column("name", Text, primary_key=True),
     Column("worker", Text, primary_key=True),
     Column("seen", BigInteger, nullable=False),

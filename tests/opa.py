@@ -17,9 +17,9 @@ from typing import Any
 from crypto.jose import SigningKey
 from crypto.keys import KeyRing
 from gateway.bundles import opa_config
-from gateway.parent import die_with_parent
 from gateway.policy.bundle import Bundle
 from gateway.policy.signed import public_pem, signed_bundle
+from gateway.serving.parent import die_with_parent
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from tests.policies.repository import opa_command

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from gateway.demo.country import ROOT
-from gateway.parent import die_with_parent
 from gateway.rooms import opened
+from gateway.serving.parent import die_with_parent
 from gateway.settings import Settings
 from gateway.sweep import TOTAL_DEADLINE, Sweep
 from kernel.clock import SECOND, Micros, SystemClock

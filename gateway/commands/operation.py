@@ -9,14 +9,14 @@ import orjson
 
 from gateway.addresses import guard_directory, is_postgres
 from gateway.commands.opening import PLAIN, No, opened, plainly
-from gateway.hosts import Hosts
-from gateway.parent import die_with_parent
+from gateway.observing.tracing import check as check_tracing
 from gateway.production import findings
 from gateway.rooms import PATIENCE, bring_into_force
 from gateway.rooms import opened as open_with
+from gateway.serving.hosts import Hosts
+from gateway.serving.parent import die_with_parent
 from gateway.settings import Mode, Settings
 from gateway.storage import bring_to_head
-from gateway.tracing import check as check_tracing
 from kernel.clock import Deadline, SystemClock, rfc3339
 from kernel.errors import Refusal
 from kernel.postgres_address import PostgresAddress
@@ -41,11 +41,11 @@ def serve(host: str, port: int, workers: int) -> None:
     _claim(host, port)
     if (status := _first_of_all(settings)) != 0:
         raise SystemExit(status)
-    from gateway.metrics_shared import fresh_figures  # noqa: PLC0415 - for serving only
+    from gateway.observing.shared import fresh_figures  # noqa: PLC0415 - for serving only
 
     with fresh_figures():
-        from gateway.serving import Listening  # noqa: PLC0415 - for serving only
-        from gateway.serving import serve as go_on  # noqa: PLC0415 - likewise
+        from gateway.serving.main import Listening  # noqa: PLC0415 - for serving only
+        from gateway.serving.main import serve as go_on  # noqa: PLC0415 - likewise
 
         name = f"{socket.gethostname()}:{port}"
         well = go_on(settings, name, Listening(host, port, workers), clock)

@@ -12,7 +12,6 @@ from adapters.registry import check as check_read
 from gateway.bundles import ACTIVE, opa_config
 from gateway.commands.opening import No, opened, plainly
 from gateway.control import activate as bring
-from gateway.hosts import Hosts
 from gateway.policy.bundle import Bundle
 from gateway.policy.check import PolicyCheck
 from gateway.policy.engines import opa_addresses
@@ -21,6 +20,7 @@ from gateway.policy.signed import are_signed, public_pem, signed_bundle
 from gateway.preparing import PLACES, prepared
 from gateway.rooms import Rooms, prepare
 from gateway.rooms import policies as in_place
+from gateway.serving.hosts import Hosts
 from gateway.settings import Mode, Settings
 from kernel.clock import Deadline, SystemClock
 from kernel.errors import Outdated

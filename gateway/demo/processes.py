@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.parent import die_with_parent
+from gateway.serving.parent import die_with_parent
 
 LOOK_EVERY = 0.25
 STOP_WITHIN = 10.0

@@ -98,7 +98,7 @@ def test_settings_are_read_at_the_edge_only():
         *(
             "gateway.app",
             "gateway.rooms",
-            "gateway.serving",
+            "gateway.serving.main",
             "gateway.commands.",
             "gateway.demo.",
             "wsgi",

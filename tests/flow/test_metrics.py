@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from gateway.circuit import State
-from gateway.gauges import PARTS
+from gateway.observing.gauges import PARTS
 from gateway.routes import ROUTES
 from gateway.steps import Step
 from kernel.entry import EntryType

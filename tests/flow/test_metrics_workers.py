@@ -62,7 +62,7 @@ def test_what_a_worker_counted_outlives_it_and_whoever_comes_in_its_place_goes_o
 
 
 def test_a_worker_that_ended_for_good_does_not_count_as_there(tmp_path, monkeypatch):
-    from gateway.metrics_shared import GAUGES, WHERE, put_away
+    from gateway.observing.shared import GAUGES, WHERE, put_away
 
     monkeypatch.setenv(WHERE, str(tmp_path))
     for number in (1, 2):

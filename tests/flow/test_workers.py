@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.hosts import Hosts, State
+from gateway.serving.hosts import Hosts, State
 from kernel.clock import SystemClock
 from kernel.database import Database
 from tests.agency import Agency

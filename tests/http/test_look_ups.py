@@ -5,7 +5,7 @@ import json
 import pytest
 from flask import Flask
 
-from gateway.metrics import Metrics
+from gateway.observing.metrics import Metrics
 from gateway.pages import PublicViews
 from kernel.errors import Reason, Refusal
 from tests.agency import Agency

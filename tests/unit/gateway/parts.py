@@ -9,7 +9,6 @@ from consent.model import Finding, FindingState, Found
 from crypto.model import Recipient, Sealed
 from gateway.ask import Posted
 from gateway.journal import Journal
-from gateway.metrics import Metrics
 from gateway.model import (
     Agreed,
     Agreement,
@@ -22,7 +21,8 @@ from gateway.model import (
     Service,
     Warrant,
 )
-from gateway.observer import Observer
+from gateway.observing.metrics import Metrics
+from gateway.observing.observer import Observer
 from gateway.policy.catalogue import Scheme
 from gateway.web import Front
 from identity.model import Caller, Credentials, Scope

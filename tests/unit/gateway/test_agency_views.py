@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gateway.metrics import Metrics
 from gateway.model import Answer, Receipt
+from gateway.observing.metrics import Metrics
 from gateway.routes import ROUTES
 from gateway.stops import NONE
 from gateway.views import AgencyViews

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import tracing
-from gateway.collector import collector, share
 from gateway.given import BadSettings
+from gateway.observing import tracing
+from gateway.observing.collector import collector, share
 
 ROOT = Path(__file__).parents[3]
 
@@ -59,8 +59,10 @@ def test_without_the_packages_the_start_says_what_to_install(monkeypatch):
 
 def test_where_no_collector_is_set_nothing_of_opentelemetry_is_loaded():
     # redis-py loads a part of it by itself, where it is installed.
-    ours = "{'gateway.spans', 'opentelemetry.exporter', 'opentelemetry.proto'}"
-    loaded = f"import gateway.app, gateway.serving, sys; print(bool({ours} & sys.modules.keys()))"
+    ours = "{'gateway.observing.spans', 'opentelemetry.exporter', 'opentelemetry.proto'}"
+    loaded = (
+        f"import gateway.app, gateway.serving.main, sys; print(bool({ours} & sys.modules.keys()))"
+    )
     told = subprocess.run(
         [sys.executable, "-c", loaded], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -16,9 +16,9 @@ from gateway.policy.bundle import Bundle
 from gateway.problems import EXPLANATIONS
 from gateway.rooms import bring_into_force, fill, open_rooms, opened, origin
 from gateway.routes import ROUTES, Audience
+from gateway.serving.worker import Worker
 from gateway.settings import BadSettings, Mode, Settings
 from gateway.sweep import Sweep
-from gateway.worker import Worker
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from tests.policies.repository import POLICIES

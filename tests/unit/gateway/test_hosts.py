@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.heart import Heart
-from gateway.hosts import EVERY, FORGOTTEN, MISSED, Hosts, State
-from gateway.worker import Worker
+from gateway.serving.heart import Heart
+from gateway.serving.hosts import EVERY, FORGOTTEN, MISSED, Hosts, State
+from gateway.serving.worker import Worker
 from kernel.clock import SECOND, Deadline, Micros, SystemClock
 from kernel.database import Database
 from kernel.migrations import migrate

@@ -7,7 +7,7 @@ import sys
 import pytest
 import structlog
 
-from gateway.log import LEVELS, configure, fault
+from gateway.observing.log import LEVELS, configure, fault
 from kernel.trace import Trace, follow
 
 

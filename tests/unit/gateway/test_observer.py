@@ -1,7 +1,7 @@
 """Observer: each step of a request is measured once, and its end is told to whoever keeps spans."""
 
-from gateway.metrics import Metrics
-from gateway.observer import Answered, Observer
+from gateway.observing.metrics import Metrics
+from gateway.observing.observer import Answered, Observer
 from gateway.steps import Step
 from kernel.trace import current
 from tests.unit.gateway import parts

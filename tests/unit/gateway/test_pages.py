@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.metrics import Metrics
+from gateway.observing.metrics import Metrics
 from gateway.pages import PublicViews
 from gateway.problems import EXPLANATIONS
 from gateway.routes import ROUTES, Audience

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from gateway import spans
-from gateway.observer import Answered, Course
-from gateway.spans import MOST, Exporter
+from gateway.observing import spans
+from gateway.observing.observer import Answered, Course
+from gateway.observing.spans import MOST, Exporter
 from gateway.steps import Step
 from kernel.clock import Micros
 from kernel.trace import Trace

@@ -4,7 +4,7 @@ import threading
 
 from prometheus_client import CollectorRegistry, Counter
 
-from gateway.tally import Buckets, Children, Tally
+from gateway.observing.tally import Buckets, Children, Tally
 
 
 def figures():

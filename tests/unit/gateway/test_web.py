@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from werkzeug.exceptions import RequestTimeout
 
 from gateway.ask import MAX_BODY
-from gateway.metrics import Metrics
+from gateway.observing.metrics import Metrics
 from gateway.problems import status_of
 from gateway.routes import ROUTES
 from gateway.views import reply

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.decision import OtherRevision
-from gateway.metrics import Metrics
 from gateway.model import Decision, Warrant
+from gateway.observing.metrics import Metrics
 from gateway.policy.bundle import Bundle
 from gateway.policy.engines import PreparedEngine
 from gateway.ports import Fetch

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import structlog
 
-from gateway.metrics import Metrics
+from gateway.observing.metrics import Metrics
 from gateway.steps import Step
 from kernel.chance import Chance
 from kernel.clock import Clock, Micros

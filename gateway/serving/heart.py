@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from gateway.hosts import EVERY, Hosts, State
-from gateway.worker import Worker
+from gateway.serving.hosts import EVERY, Hosts, State
+from gateway.serving.worker import Worker
 from kernel.database import Replaced, StorageError
 
 LOOK = 0.5

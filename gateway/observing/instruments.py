@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from gateway.collector import Collector
 from gateway.control import Control
 from gateway.gates import Gates
-from gateway.gauges import Gauges, Sights
-from gateway.hosts import Hosts
-from gateway.metrics import Metrics
-from gateway.metrics_shared import Shared
-from gateway.observer import Observer, Spans
+from gateway.observing.collector import Collector
+from gateway.observing.gauges import Gauges, Sights
+from gateway.observing.metrics import Metrics
+from gateway.observing.observer import Observer, Spans
+from gateway.observing.shared import Shared
+from gateway.observing.tracing import exporter
+from gateway.observing.watched import WatchedEngine, WatchedSessions, watched_fetch
 from gateway.policy.engines import PreparedEngine
 from gateway.ports import Fetch
 from gateway.rooms import Rooms
+from gateway.serving.hosts import Hosts
+from gateway.serving.worker import Worker
 from gateway.short_lived import ShortLived
-from gateway.tracing import exporter
-from gateway.watched import WatchedEngine, WatchedSessions, watched_fetch
-from gateway.worker import Worker
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from kernel.database import StorageError

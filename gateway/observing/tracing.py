@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from gateway.collector import Collector
 from gateway.given import BadSettings
-from gateway.observer import Spans
-from gateway.worker import Worker
+from gateway.observing.collector import Collector
+from gateway.observing.observer import Spans
+from gateway.serving.worker import Worker
 
 _MISSING = (
     "GATEWAY_OTLP_URL is set, but OpenTelemetry is not installed: pip install "
@@ -35,7 +35,7 @@ def exporter(
     if collector.url is None:
         return None
     # 25 MiB and a fifth of a second that a gateway without tracing does not need.
-    from gateway.spans import Exporter  # noqa: PLC0415 - where a collector is set
+    from gateway.observing.spans import Exporter  # noqa: PLC0415 - where a collector is set
 
     name = f"{worker.host}/{worker.number}"
     spans = Exporter(collector.url, collector.share, name, told)

@@ -15,7 +15,7 @@ from prometheus_client import Gauge
 from audit.ledger import Ledger
 from gateway.circuit import State
 from gateway.gates import Gates
-from gateway.metrics import Metrics
+from gateway.observing.metrics import Metrics
 from kernel.clock import SECOND, Clock
 
 EVERY = 1.0

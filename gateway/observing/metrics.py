@@ -14,9 +14,9 @@ from prometheus_client import (
 )
 
 from audit.model import Turn
-from gateway.metrics_shared import Shared
+from gateway.observing.shared import Shared
+from gateway.observing.tally import Buckets, Children, Tally
 from gateway.steps import Step
-from gateway.tally import Buckets, Children, Tally
 from kernel.entry import EntryType
 from kernel.errors import Reason
 

@@ -10,11 +10,11 @@ from gateway.addresses import is_postgres
 from gateway.app import build
 from gateway.ask import MAX_BODY
 from gateway.intake import Intake
-from gateway.parent import die_with_parent
-from gateway.serving_board import Board
+from gateway.serving.board import Board
+from gateway.serving.parent import die_with_parent
+from gateway.serving.worker import Worker
 from gateway.settings import Settings
 from gateway.turns import AT_ONCE, WITH_SERVERS, Turns
-from gateway.worker import Worker
 from kernel.clock import Clock
 
 BEAT = 1.0

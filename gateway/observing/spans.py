@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from gateway.observer import Course
+from gateway.observing.observer import Course
 from gateway.steps import Step
 from kernel.trace import SPAN_BITS, Trace
 
@@ -38,7 +38,7 @@ _NANO, _MICRO = 1_000_000_000, 1_000
 
 
 class Exporter:
-    """Implements `gateway.observer.Spans`."""
+    """Implements `gateway.observing.observer.Spans`."""
 
     def __init__(self, url: str, share: float, name: str, told: Callable[[str, int], None]) -> None:
         """Begin to export to an address; `told` counts what became of requests."""

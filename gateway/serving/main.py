@@ -19,10 +19,10 @@ from granian.http import HTTP1Settings
 from granian.server.mp import MPServer, WorkerProcess
 
 from gateway.app import build
-from gateway.log import SERVER, configure
-from gateway.metrics_shared import put_away
-from gateway.serving_board import Board
-from gateway.serving_worker import Workers
+from gateway.observing.log import SERVER, configure
+from gateway.observing.shared import put_away
+from gateway.serving.board import Board
+from gateway.serving.workers import Workers
 from gateway.settings import Settings, SourceSettings
 from kernel.clock import Clock
 

@@ -1,0 +1,1 @@
+"""What the gateway tells of itself: figures, log lines and spans, about nobody."""
