@@ -10,9 +10,10 @@ from gateway.commands.blocks import blocks
 from gateway.commands.clients import clients
 from gateway.commands.consents import consents
 from gateway.commands.country import demo
+from gateway.commands.doctor import doctor
 from gateway.commands.ledger import audit
 from gateway.commands.opening import No
-from gateway.commands.operation import doctor, keys, migrate, serve
+from gateway.commands.operation import keys, migrate, serve
 from gateway.commands.policies import policy
 from gateway.commands.resealing import reseal
 from gateway.commands.stops import resume, stop

@@ -1,7 +1,7 @@
 """Pages for everybody: keys, the ledger's head, health, and what each reason means."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 

@@ -20,6 +20,7 @@ from gateway.given import MAX_FILE, PREFIX, BadSettings, Given
 from gateway.observing.collector import collector, share
 from gateway.policy.signed import PolicyKeys, policy_keys
 from gateway.rates import Limit
+from gateway.settings_signin import Signin, signin_of
 from kernel.loopback import LOOPBACK, on_this_machine
 from kernel.redis_address import BadAddress, RedisAddress
 
@@ -42,18 +43,6 @@ class SourceSettings:
     url: str
     secret: str | None = field(repr=False)
     timeout: float
-
-
-@dataclass(frozen=True, slots=True)
-class Signin:
-    """Where people sign in, and what the gateway is there."""
-
-    issuers: Mapping[str, str]
-    """The provider's issuer, for `resident` and `officer`; without one nobody signs in."""
-    client_ids: Mapping[str, str]
-    person_claim: str = "sub"
-    officer_role: str = "privacy-officer"
-    algorithms: frozenset[str] = frozenset({"ES256", "PS256", "EdDSA"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +101,7 @@ class Settings:
             policy_keys=_parsed("POLICY_KEY", policy_keys, given.take("POLICY_KEY", "")),
             key_encryption_key=_key(given.take("KEY_ENCRYPTION_KEY", "")),
             log_level=_level(given.take("LOG_LEVEL", "info")),
-            signin=_signin(given),
+            signin=signin_of(given),
             redis=_redis(given.take("REDIS_URL", "")),
             rate_client=_parsed("RATE_CLIENT", Limit.parse, given.take("RATE_CLIENT", "1000/10")),
             rate_agreement=_parsed(
@@ -211,38 +200,6 @@ def _parsed(name: str, parse: Callable[[str], _Value], value: str) -> _Value:
         return parse(value)
     except ValueError as error:
         raise BadSettings(f"{PREFIX}{name} {error}.") from None
-
-
-def _signin(given: Given) -> Signin:
-    residents = given.take("OIDC_ISSUER", "")
-    issuers = {"resident": residents, "officer": given.take("OFFICER_OIDC_ISSUER", residents)}
-    clients = {
-        "resident": given.take("OIDC_CLIENT_ID", ""),
-        "officer": given.take("OFFICER_OIDC_CLIENT_ID", ""),
-    }
-    for issuer in filter(None, issuers.values()):
-        plain = issuer.startswith("http://") and on_this_machine(issuer)
-        if not plain and not issuer.startswith("https://"):
-            raise BadSettings(f"{PREFIX}OIDC_ISSUER is https, as in https://login.gov.")
-    if residents and not clients["resident"]:
-        raise BadSettings(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_CLIENT_ID beside it.")
-    if residents == issuers["officer"] != "" and clients["resident"] == clients["officer"]:
-        raise BadSettings(f"{PREFIX}OFFICER_OIDC_CLIENT_ID is a client of its own.")
-    served = [realm for realm in issuers if issuers[realm] and clients[realm]]
-    return Signin(
-        {realm: issuers[realm] for realm in served},
-        {realm: clients[realm] for realm in served},
-        given.take("OIDC_PERSON_CLAIM", "sub"),
-        given.take("OFFICER_OIDC_ROLE", "privacy-officer"),
-        _algorithms(given.take("OIDC_ALGORITHMS", "ES256 PS256 EdDSA")),
-    )
-
-
-def _algorithms(value: str) -> frozenset[str]:
-    named = frozenset(value.split())
-    if not named or not named <= {"ES256", "PS256", "EdDSA", "RS256"}:
-        raise BadSettings("GATEWAY_OIDC_ALGORITHMS is one or more of ES256 PS256 EdDSA RS256.")
-    return named
 
 
 def _sources(given: Given) -> dict[str, SourceSettings]:

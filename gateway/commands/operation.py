@@ -1,26 +1,19 @@
-"""Operation: serve, doctor, migrate, and the list of keys."""
+"""Operation: serve, migrate, and the list of keys."""
 
 import os
 import socket
-import sqlite3
 
 import click
 import orjson
 
-from gateway.addresses import guard_directory, is_postgres
-from gateway.commands.opening import PLAIN, No, opened, plainly
+from gateway.commands.opening import No, opened, plainly
 from gateway.observing.tracing import check as check_tracing
-from gateway.production import findings
-from gateway.rooms import PATIENCE, bring_into_force
+from gateway.rooms import bring_into_force
 from gateway.rooms import opened as open_with
-from gateway.serving.hosts import Hosts
 from gateway.serving.parent import die_with_parent
-from gateway.settings import Mode, Settings
+from gateway.settings import Settings
 from gateway.storage import bring_to_head
 from kernel.clock import Deadline, SystemClock, rfc3339
-from kernel.errors import Refusal
-from kernel.postgres_address import PostgresAddress
-from kernel.redis_store import RedisStore
 
 MIGRATING = 120.0
 """Seconds after which a migration beside a busy gateway gives up."""
@@ -87,64 +80,6 @@ def migrate() -> None:
     """
     bring_to_head(Settings.from_environ(), Deadline.within(MIGRATING, SystemClock()))
     click.echo("The schema is at head.")
-
-
-@click.command()
-@plainly
-def doctor() -> None:
-    """What is configured, what is not ready for production; exit 1 if it cannot serve.
-
-    \b
-    Example: python -m gateway doctor
-    """
-    settings = Settings.from_environ()
-    check_tracing(settings.otlp_url)
-    click.echo(f"mode        {settings.mode.value}")
-    click.echo(f"public URL  {settings.public_url}")
-    click.echo(f"database    {_database(settings)}")
-    click.echo(f"guard       {_guard(settings)}")
-    click.echo(f"policies    {settings.policies}")
-    click.echo(f"engine      {'OPA' if settings.opa_url else 'embedded'}")
-    click.echo(f"state       {settings.redis or 'files of this machine'}")
-    click.echo(f"spans       {settings.otlp_url or 'are not exported'}")
-    click.echo(f"sources     {', '.join(sorted(settings.sources)) or 'none'}")
-    for realm, issuer in settings.signin.issuers.items():
-        click.echo(f"sign-in     {realm}s at {issuer}")
-    refused = False
-    for finding in findings(settings, Deadline.within(PATIENCE, SystemClock())):
-        refused |= finding.refuses and settings.mode is Mode.PRODUCTION
-        click.echo(f"{'not for production' if finding.refuses else 'warning'}: {finding.what}")
-        click.echo(f"  fix: {finding.fix}")
-    if refused:
-        raise No("It cannot serve in production; each line above names what is in the way.")
-    if settings.redis is not None:
-        lost = RedisStore(settings.redis, SystemClock()).fault()
-        if lost is not None:
-            raise No(f"It cannot serve: {lost}")
-    try:
-        with opened() as rooms:
-            for service in rooms.control.now().services.values():
-                if service.source not in settings.sources:
-                    click.echo(f"warning: no address for source {service.source!r}")
-            for one in Hosts(rooms.database, rooms.clock).live():
-                under = f"under {one.revision}" if one.revision else "without policies yet"
-                click.echo(f"host        {one.name} worker {one.worker} {one.state} {under}")
-    except PLAIN as error:
-        raise No(f"It cannot serve: {error}") from error
-    except Refusal as refusal:
-        raise No(f"It cannot serve: {refusal.detail}") from refusal
-    click.echo("It can serve.")
-
-
-def _database(settings: Settings) -> str:
-    if is_postgres(settings.database):
-        return str(PostgresAddress.parse(settings.database))
-    return f"SQLite {sqlite3.sqlite_version}, one file, written under a lock"
-
-
-def _guard(settings: Settings) -> str:
-    directory = guard_directory(settings.guard, settings.state_dir)
-    return str(directory or PostgresAddress.parse(settings.guard or ""))
 
 
 @click.group()

@@ -95,15 +95,10 @@ def test_settings_are_read_at_the_edge_only():
         if any(full.startswith("gateway.settings") for full in one.imports().values())
     }
     edge = (
-        *(
-            "gateway.app",
-            "gateway.rooms",
-            "gateway.serving.main",
-            "gateway.commands.",
-            "gateway.demo.",
-            "wsgi",
-        ),
+        *("gateway.app", "gateway.rooms", "gateway.commands.", "gateway.demo.", "wsgi"),
         *("gateway.storage", "gateway.production", "gateway.deployed"),  # what the rooms begin with
+        *("gateway.serving.main", "gateway.serving.workers", "gateway.recovering"),
+        "gateway.settings",
     )
     assert all(name.startswith(edge) for name in reading), reading
 

@@ -9,11 +9,7 @@ _LISTED = re.findall(
     (ROOT / "docs/settings.md").read_text(encoding="utf-8"),
     flags=re.MULTILINE,
 )
-COMING = frozenset(
-    {"GATEWAY_MIGRATOR_URL", "GATEWAY_ERASER_URL", "GATEWAY_GUARD_URL", "GATEWAY_POLICY_KEY"}
-)
-"""Settings of PostgreSQL's roles, and of signed policies, until the page lists them."""
-_KNOWN = re.compile("|".join(name.replace("<NAME>", "[A-Z_]+") for name in (*_LISTED, *COMING)))
+_KNOWN = re.compile("|".join(name.replace("<NAME>", "[A-Z_]+") for name in _LISTED))
 
 
 def is_setting(name: str) -> bool:

@@ -10,7 +10,7 @@ from gateway.serving.heart import Heart
 from gateway.serving.hosts import EVERY, FORGOTTEN, MISSED, Hosts, State
 from gateway.serving.worker import Worker
 from kernel.clock import SECOND, Deadline, Micros, SystemClock
-from kernel.database import Database
+from kernel.database import Database, open_database
 from kernel.migrations import migrate
 
 
@@ -34,8 +34,9 @@ def clock() -> Settable:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "causeway.db")
-    migrate(made, Deadline.within(30, SystemClock()))
+    url = f"sqlite:///{tmp_path}/causeway.db"
+    migrate(url, Deadline.within(30, SystemClock()))
+    made = open_database(url)
     yield made
     made.close(Deadline.within(30, SystemClock()))
 
