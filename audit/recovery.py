@@ -14,7 +14,8 @@ from audit.batch import Batch
 from audit.guard import Guard, Restriction
 from audit.merkle import leaf_hash
 from audit.model import BadLedger, Head, Tree
-from audit.writer import Keys, write
+from audit.writer import Keys
+from audit.writing import write
 from kernel.canonical import Json
 from kernel.chance import Chance
 from kernel.clock import Clock

@@ -13,9 +13,10 @@ from audit.leaf import Draft
 from audit.merkle import EMPTY
 from audit.model import BadLedger, Head, Tree
 from audit.waiting import Job, unavailable
+from audit.writing import write
 from kernel.chance import Chance
 from kernel.clock import Clock, Micros
-from kernel.database_model import Connection, Sequencer
+from kernel.database_model import Connection, Sequencer, StorageError
 from kernel.entry import Entry, EntryType
 from kernel.errors import Outdated, Refusal
 
@@ -78,7 +79,7 @@ class Writer:
             head = self._write(connection, batch)
         else:
             connection.rollback()
-        self._acknowledge(head, batch, jobs)
+        self._acknowledge(connection, head, batch, jobs)
 
     def settle(self, connection: Sequencer, jobs: Sequence[Job]) -> bool:
         """Return whether the batch whose commit nobody knew of is there after all; then each job
@@ -94,7 +95,7 @@ class Writer:
         if head.batch != after.batch and store.leaves(connection, index, index + 1)[0][1] != value:
             return False
         connection.rollback()
-        self._acknowledge(after, batch, jobs)
+        self._acknowledge(connection, after, batch, jobs)
         return True
 
     def ready(self, connection: Sequencer) -> Head:
@@ -195,24 +196,49 @@ class Writer:
         self.wrote, self.written = True, tuple(batch.entries)
         return head
 
-    def _acknowledge(self, head: Head, batch: Batch, jobs: Sequence[Job]) -> None:
+    def _acknowledge(
+        self, connection: Sequencer, head: Head, batch: Batch, jobs: Sequence[Job]
+    ) -> None:
         """Keep the guard, and give every job its answer."""
         self._head = head
         committed = Committed(head.origin, batch.time, batch.growth, self._show(head))
         for job in jobs:
             job.committed = committed
         try:
-            if batch.restrictions:
-                self._guard.restrict(batch.restrictions)
-            if (due := self.due()) is not None and due <= 0:
-                self._keep()
-        except OSError as error:
+            self._guarded(connection, batch)
+        except (OSError, StorageError, BadLedger) as error:
             _log.error("the guard cannot be written: %s", error)
             self.forget()
             restricted = {restriction.index for restriction in batch.restrictions}
             for job in jobs:
                 if job.index in restricted:
                     job.error = unavailable("the guard cannot be written")
+
+    def _guarded(self, connection: Sequencer, batch: Batch) -> None:
+        """Bring the guard up to date where the batch restricts, or the guard's head is old.
+
+        Whoever does has the right to write, so that lines stand in the order of their entries with
+        none left out, and no head comes after a newer one.
+        """
+        due = self.due()
+        old = due is not None and due <= 0
+        if not batch.restrictions and not old:
+            return
+        if connection.outlasts:
+            if batch.restrictions:
+                self._guard.restrict(batch.restrictions)
+            if old:
+                self._keep()
+            return
+        connection.begin()
+        try:
+            head = self._follow(connection, store.head(connection))
+            opening.settle_journal(connection, self._guard, self._keys.root, head)
+            self._show(head)
+            if old:
+                self._keep()
+        finally:
+            connection.rollback()
 
     def _show(self, head: Head) -> Checkpoint:
         """Return the checkpoint of a head that was checked or written by ourselves."""
@@ -229,17 +255,3 @@ class Writer:
             self._kept = (self._kept[0], self._clock.monotonic())  # also when it fails: no hurry
             self._guard.keep(self.newest.note())
             self._kept = (self.newest.tree.size, self._kept[1])
-
-
-def write(connection: Sequencer, batch: Batch) -> Head:
-    """Write what a batch holds, within the transaction that is open, and return its head."""
-    head = batch.after()
-    for table, rows in batch.changed.items():
-        store.write(connection, table, list(rows.values()), replace=True)
-    store.write(connection, "ledger_leaf", batch.leaves, replace=False)
-    store.write(connection, "ledger_body", batch.bodies, replace=False)
-    store.write(connection, "ledger_tile", batch.tiles(), replace=False)
-    restrictions = [(restriction.index,) for restriction in batch.restrictions]
-    store.write(connection, "ledger_restriction", restrictions, replace=False)
-    store.write_head(connection, head, batch.head.size)
-    return head

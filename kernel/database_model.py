@@ -87,6 +87,11 @@ class Sequencer(Connection, Protocol):
     """The connection that has the one right to write."""
 
     @property
+    def outlasts(self) -> bool:
+        """Say whether the right to write outlasts the commit, and ends with the `sequence`."""
+        ...
+
+    @property
     def now(self) -> Micros | None:
         """Return the database's time since it has the right, or None where it keeps none."""
         ...

@@ -64,6 +64,7 @@ class SqliteConnection(sqlite3.Connection):
     """Implements `kernel.database_model.Sequencer`; in autocommit mode until it begins."""
 
     now = None
+    outlasts = True
 
     def execute(self, sql: str, values: Any = (), /) -> _Cursor:
         """Carry out one statement."""

@@ -36,6 +36,8 @@ _LOCK_SHARE, _SHARE = 0.8, 0.9
 class Sequencer:
     """Implements `kernel.database_model.Sequencer` over a connection, until a deadline."""
 
+    outlasts = False
+
     def __init__(self, wire: Wire, deadline: Deadline) -> None:
         """Prepare; `begin` takes the lock."""
         self._wire = wire

@@ -126,10 +126,10 @@ def test_a_kill_while_the_log_is_made_leaves_one_that_opens(place, seed):
 
 
 @pytest.mark.fault
-def test_a_full_disk_refuses_and_the_ledger_goes_on_when_there_is_room_again(place):
-    site = stage.Stage(place)
+def test_a_full_disk_refuses_and_the_ledger_goes_on_when_there_is_room_again(tmp_path):
+    site = stage.Stage(tmp_path)
     site.open().close()
-    room = max(path.stat().st_size for path in place.rglob("*") if path.is_file()) + 150_000
+    room = max(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) + 150_000
     writer = start(site, "full", 4, 100, room)
     out, error = writer.communicate(timeout=SECONDS)
     assert writer.returncode == 0, error
