@@ -43,7 +43,6 @@ def refused(told: subprocess.CompletedProcess[str], *words: str) -> None:
 
 SETTINGS: dict[str, tuple[Env, str]] = {
     "an unknown name": ({"GATEWAY_PUBLIC_ULR": "http://127.0.0.1"}, "GATEWAY_PUBLIC_ULR"),
-    "production": ({"GATEWAY_MODE": "production"}, "GATEWAY_MODE"),
     "a file that is not there": (
         {"GATEWAY_SOURCE_TAX_URL": "http://127.0.0.1", "GATEWAY_SOURCE_TAX_SECRET_FILE": "/no/f"},
         "GATEWAY_SOURCE_TAX_SECRET_FILE",
@@ -55,6 +54,18 @@ SETTINGS: dict[str, tuple[Env, str]] = {
 @pytest.mark.parametrize(("settings", "word"), SETTINGS.values(), ids=SETTINGS)
 def test_a_setting_that_is_wrong_is_named(tmp_path: Path, settings: Env, word: str) -> None:
     refused(serve(tmp_path / "state", **settings), word)
+
+
+def test_production_names_all_that_is_missing_at_once_each_with_its_fix(tmp_path: Path) -> None:
+    told = serve(tmp_path / "state", GATEWAY_MODE="production")
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "Traceback" not in told.stderr
+    first, *rest = told.stderr.splitlines()
+    assert first == "GATEWAY_MODE=production refuses to start:"
+    assert [line.startswith("    fix: ") for line in rest] == [False, True] * (len(rest) // 2)
+    for word in ("SQLite", "guard", "short-lived", "embedded", "https", "unencrypted"):
+        assert word in told.stderr
+    assert not (tmp_path / "state").exists()
 
 
 def with_policies(tmp_path: Path, path: str, old: str, new: str) -> Path:
