@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from audit import shards
 from audit.checkpoint import BadCheckpoint, Signer
 from audit.guard import GuardUnreadable, Restriction, place
 from audit.model import Tree
@@ -28,12 +29,17 @@ _OPTIONS = {
 _EXISTS = """
 SELECT EXISTS (SELECT 1 FROM guard_head) OR EXISTS (SELECT 1 FROM guard_restriction)
 """
-# The newest name that the log had, and of its heads the largest: an old one that is put in again
-# changes nothing.
-_HEAD = """
-SELECT note FROM guard_head
-WHERE origin = (SELECT origin FROM guard_head ORDER BY number DESC LIMIT 1)
-ORDER BY size DESC LIMIT 1
+# Under each name that the log had, its largest head: an old one that is put in again changes
+# nothing. It goes from name to name through the index, since every head stays.
+_HEADS = """
+WITH RECURSIVE log (origin) AS (
+  SELECT min(origin) FROM guard_head
+  UNION ALL
+  SELECT (SELECT min(h.origin) FROM guard_head AS h WHERE h.origin > log.origin)
+  FROM log WHERE log.origin IS NOT NULL)
+SELECT origin, (SELECT h.note FROM guard_head AS h WHERE h.origin = log.origin
+                ORDER BY h.size DESC LIMIT 1)
+FROM log WHERE origin IS NOT NULL
 """
 _KEEP = """
 INSERT INTO guard_head (number, origin, size, note)
@@ -73,10 +79,13 @@ class DatabaseGuard:
 
     def signed(self) -> tuple[Signer, str]:
         """Return the last signed head that was kept, and the log's key under the head's name."""
-        rows = self._read(_HEAD)
-        if not rows:
+        notes = {str(origin): str(note) for origin, note in self._read(_HEADS)}
+        if not notes:
             raise GuardUnreadable("the guard holds no head")
-        note = str(rows[0][0])
+        for origin in notes:
+            if not shards.same_log(origin, self._signer.name):
+                raise GuardUnreadable(f"the guard holds heads of another log, {origin}, too")
+        note = notes[max(notes, key=shards.number)]
         try:
             signer = self._signer.heir(note)
             signer.read(note)

@@ -120,11 +120,13 @@ def carry_out(
     return after
 
 
-def finish(connection: Connection, guard: Guard, keys: Keys) -> Tree:
+def finish(connection: Sequencer, guard: Guard, keys: Keys) -> Tree:
     """Bring the guard to the recovered log: its journal first, its head last; return the head.
 
     May be repeated: what the journal holds already is not written again.
     """
+    if not connection.outlasts:  # then the commit before gave the right to write away
+        connection.begin()
     head = store.head(connection)
     if head is None:
         raise BadLedger("the database holds no log")

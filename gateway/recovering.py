@@ -21,6 +21,8 @@ from kernel.clock import Deadline, SystemClock
 from kernel.database import open_database
 from kernel.database_model import Sequencer
 
+_LONG = 1800.0
+"""Seconds that a recovery may take, which hashes every entry anew under the right to write."""
 Say = Callable[[str], None]
 
 
@@ -57,7 +59,7 @@ def recover(settings: Settings, wish: Wish, say: Say) -> None:
         recovering = _Recovering(
             guard, keys, At(clock, chance), Restorer(keys.root, database, chance, identify), say
         )
-        with database.sequence(Deadline.within(PATIENCE, clock)) as connection:
+        with database.sequence(Deadline.within(_LONG, clock)) as connection:
             recovering.run(connection, wish)
     finally:
         database.close(Deadline.within(PATIENCE, clock))

@@ -18,6 +18,7 @@ SKEW: Final = 2 * SECOND
 """Microseconds by which a process's clock may differ from the database's."""
 _BEGIN = Question("BEGIN ISOLATION LEVEL READ COMMITTED")
 _LIMITS = "SELECT set_config('lock_timeout', ?, true), set_config('statement_timeout', ?, true)"
+_REST = "SELECT set_config('idle_in_transaction_session_timeout', ?, true)"
 _LOCK = Question("SELECT size FROM ledger_state WHERE shard = 1 FOR UPDATE")
 # Nobody holds a row that is not there yet: those who make it come one after another as well.
 _FIRST = Question("SELECT pg_advisory_xact_lock(7161734950)::text")
@@ -29,6 +30,8 @@ _DIVISION_BY_ZERO = "22012"
 _UNLIMITED = Question("SET LOCAL statement_timeout = 0")
 _COMMIT = Question("COMMIT")
 _ROLLBACK = Question("ROLLBACK")
+_LONG: Final = 60
+"""Seconds; who takes longer, as a recovery does, reads elsewhere between two statements."""
 _LOCK_SHARE, _SHARE = 0.8, 0.9
 """The parts of the time left after which the server gives up, so that we still hear of it."""
 
@@ -52,9 +55,11 @@ class Sequencer:
         clock = self._deadline.clock
         before = clock.now()
         left = self._deadline.left() * 1000
-        limits = Question(_LIMITS, (f"{left * _LOCK_SHARE:.0f}", f"{left * _SHARE + 1:.0f}"))
+        limits = [Question(_LIMITS, (f"{left * _LOCK_SHARE:.0f}", f"{left * _SHARE + 1:.0f}"))]
+        if left > _LONG * 1000:
+            limits.append(Question(_REST, (f"{left:.0f}",)))
         try:
-            *_, locked, time = self._run([_BEGIN, limits, _LOCK, _TIME])
+            *_, locked, time = self._run([_BEGIN, *limits, _LOCK, _TIME])
             if not locked.rows:
                 *_, time = self._run([_FIRST, _LOCK, _TIME])
         except Rejected as error:

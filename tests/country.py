@@ -16,6 +16,8 @@ from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
+from kernel.clock import Deadline, SystemClock
+from kernel.database import Database, open_database
 from tests.agency import Agency
 
 AGREEMENT = "family-allowance"
@@ -137,6 +139,16 @@ class RunningCountry:
             timeout=120,
             check=False,
         )
+
+
+@contextmanager
+def reading(country: RunningCountry) -> Iterator[Database]:
+    """Open the country's database, wherever it is, as another process would."""
+    database = open_database(country.country.settings["GATEWAY_DATABASE_URL"])
+    try:
+        yield database
+    finally:
+        database.close(Deadline.within(60, SystemClock()))
 
 
 def exported_leaves(directory: Path) -> list[dict]:

@@ -146,7 +146,7 @@ def opa(directory: Path, gateway: str) -> None:
 def activate(policies: Path, opa: str, cache: Path, within: int) -> None:
     """Check and test policies, then bring them into force by one entry, everywhere.
 
-    POLICIES is a directory, or a file that a key of GATEWAY_POLICY_KEY signed. What fails its
+    POLICIES is a directory, or a file signed by somebody whom the settings name. What fails its
     checks or a case is not activated, and the policies before stay in force.
 
     \b

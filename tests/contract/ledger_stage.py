@@ -141,11 +141,13 @@ class Stage:
 
     def restore(self, rows: Mapping[str, list[tuple]]) -> None:
         """Bring the database back to what it was, as from a backup."""
-        for table in metadata.tables:
-            self.change(f'DELETE FROM "{table}"')
-            for row in rows[table]:
-                marks = ", ".join("?" * len(row))
-                self.change(f'INSERT INTO "{table}" VALUES ({marks})', *row)
+        with closing(self._forger()) as forger:
+            mark = "%s" if isinstance(forger, psycopg.Connection) else "?"
+            for table in metadata.tables:
+                forger.execute(f'DELETE FROM "{table}"')
+                for row in rows[table]:
+                    marks = ", ".join([mark] * len(row))
+                    forger.execute(f'INSERT INTO "{table}" VALUES ({marks})', row)
 
     def ledger(self, database: Database) -> Ledger:
         guard = DirectoryGuard(self.guard, self.keys.signer)

@@ -22,11 +22,13 @@ from tests.postgres_server import PostgresServer, Site
 CLOCK = SystemClock()
 OURS = Signer("gateway.example/audit/log", Ed25519PrivateKey.from_private_bytes(b"g" * 32))
 OTHERS = Signer("gateway.example/audit/log", Ed25519PrivateKey.from_private_bytes(b"h" * 32))
+AGAIN, TENTH = "gateway.example/audit/log/2", "gateway.example/audit/log/10"
 LONG_AGO = {"type": "consent.withdrawn", "consent": "co_1", "note": 'é "quoted" \\ '}
 
 
 def withdrawn(index: int) -> Restriction:
-    return Restriction(index, bytes([index % 256]) * 32, {**LONG_AGO, "consent": f"co_{index}"})
+    header = {**LONG_AGO, "consent": f"co_{index}"}
+    return Restriction(index, bytes([index % 256]) * 32, header, OURS.name, b"sealed")
 
 
 def tree(size: int) -> Tree:
@@ -39,6 +41,8 @@ class Place:
 
     open: Callable[[Signer], Guard]
     unreachable: Callable[[], AbstractContextManager[None]]
+    damage: Callable[[int, bytes], None]
+    """Exchange a line of the journal for another."""
 
 
 def directory(path: Path) -> Place:
@@ -50,7 +54,13 @@ def directory(path: Path) -> Place:
         path.unlink()
         path.with_name("elsewhere").rename(path)
 
-    return Place(lambda signer: DirectoryGuard(path, signer), away)
+    def damage(number: int, line: bytes) -> None:
+        journal = path / "restrictions.jsonl"
+        lines = journal.read_bytes().splitlines()
+        lines[number - 1] = line
+        journal.write_bytes(b"\n".join(lines) + b"\n")
+
+    return Place(lambda signer: DirectoryGuard(path, signer), away, damage)
 
 
 def guarded(server: PostgresServer) -> Site:
@@ -84,7 +94,11 @@ def place(request, tmp_path) -> Iterator[Place]:
         yield
         elsewhere.execute(f"ALTER DATABASE {where.name} ALLOW_CONNECTIONS true")
 
-    yield Place(another, away)
+    def damage(number: int, line: bytes) -> None:
+        text = line.decode().replace("'", "''")
+        where.execute(f"UPDATE guard_restriction SET line = '{text}' WHERE number = {number}")
+
+    yield Place(another, away, damage)
     for guard in opened:
         guard.close()
 
@@ -134,6 +148,67 @@ def test_many_restrictions_are_kept_at_once(place):
     assert guard.last()[0] == 255
 
 
+def test_the_head_is_read_as_it_was_signed_with_the_key_under_its_name(place):
+    note = OURS.sign(tree(3))
+    place.open(OURS).keep(note)
+    signer, kept = place.open(OURS).signed()
+    assert (kept, signer.vkey) == (note, OURS.vkey)
+
+
+def test_the_head_of_a_recovered_log_wins_over_a_larger_one_of_before(place):
+    guard = place.open(OURS)
+    guard.keep(OURS.sign(tree(300)))
+    for origin, size in ((AGAIN, 7), (TENTH, 5)):
+        again = OURS.named(origin)
+        guard.keep(again.sign(tree(size)))
+        for each in (guard, place.open(OURS)):
+            signer, note = each.signed()
+            assert (signer.vkey, note) == (again.vkey, again.sign(tree(size)))
+            assert each.head() == tree(size)
+            assert each.exists()
+
+
+def test_a_head_under_a_later_name_that_another_key_signed_is_not_ours(place):
+    place.open(OURS).keep(OURS.sign(tree(3)))
+    place.open(OTHERS).keep(OTHERS.named(AGAIN).sign(tree(9)))
+    for read in (place.open(OURS).head, place.open(OURS).signed):
+        with pytest.raises(GuardUnreadable, match="not ours"):
+            read()
+
+
+def test_the_journal_is_read_whole_and_in_the_order_in_which_it_was_written(place):
+    one, other = place.open(OURS), place.open(OURS)
+    assert list(one.restrictions()) == []
+    written = [withdrawn(index) for index in (4, 9, *range(10, 310), 5, 4)]  # as after a recovery
+    one.restrict(written[:2])
+    other.restrict(written[2:])
+    assert list(place.open(OURS).restrictions()) == written
+    assert list(one.restrictions(after=0)) == written
+    for after in (1, 2, 256, 257, len(written) - 1):
+        assert list(one.restrictions(after)) == written[after:]
+    assert list(one.restrictions(len(written))) == []
+    assert list(one.restrictions(len(written) + 5)) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"garbled",
+        b'{"index":3}',
+        b'{"header":{},"index":3,"leaf":"?"}',
+        b'{"header":{},"index":3,"leaf":"","v":3}',
+    ],
+    ids=["no json", "no leaf", "no base64", "another form"],
+)
+def test_a_damaged_line_in_the_middle_is_not_read_over(place, line):
+    guard = place.open(OURS)
+    guard.restrict([withdrawn(2), withdrawn(3), withdrawn(4)])
+    place.damage(2, line)
+    with pytest.raises(GuardUnreadable, match="line 2"):
+        list(guard.restrictions())
+    assert list(guard.restrictions(after=2)) == [withdrawn(4)]
+
+
 def test_a_guard_that_is_away_says_so_and_serves_again_when_it_is_back(place):
     guard = place.open(OURS)
     guard.keep(OURS.sign(tree(3)))
@@ -143,6 +218,10 @@ def test_a_guard_that_is_away_says_so_and_serves_again_when_it_is_back(place):
             guard.head()
         with pytest.raises(GuardUnreadable):
             guard.last()
+        with pytest.raises(GuardUnreadable):
+            guard.signed()
+        with pytest.raises(GuardUnreadable):
+            list(guard.restrictions())
         with pytest.raises(OSError, match=r"cannot be written|Not a directory"):
             guard.keep(OURS.sign(tree(4)))
         with pytest.raises(OSError, match=r"cannot be written|Not a directory"):
@@ -207,6 +286,20 @@ class TestInADatabase:
         guard.keep(OURS.sign(tree(9)))
         guard.keep(OURS.sign(tree(4)))  # signed once, and public since
         assert guard.head() == tree(9)
+
+    def test_a_head_of_before_the_recovery_that_is_put_in_again_changes_nothing(self, guard):
+        again = OURS.named(AGAIN)
+        guard.keep(OURS.sign(tree(300)))
+        guard.keep(again.sign(tree(7)))
+        guard.keep(OURS.sign(tree(299)))  # signed once, and public since
+        assert guard.signed()[1] == again.sign(tree(7))
+
+    def test_heads_of_another_log_beside_ours_are_said(self, guard):
+        another = OURS.named("elsewhere.example/audit/log")
+        guard.keep(another.sign(tree(9)))
+        guard.keep(OURS.sign(tree(3)))
+        with pytest.raises(GuardUnreadable, match="another log, elsewhere"):
+            guard.head()
 
     def test_another_head_of_the_same_size_is_a_fork_and_is_not_kept(self, guard):
         guard.keep(OURS.sign(tree(3)))

@@ -140,6 +140,16 @@ def test_a_restored_copy_under_the_same_name_is_checked_anew_and_stops_the_ledge
         assert "older copy" in log.ledger.fault
 
 
+@pytest.mark.parametrize(("seconds", "rest"), [(10, 5), (1800, 1790)])
+def test_only_who_takes_long_may_rest_longer_within_the_transaction(database, seconds, rest):
+    with database.sequence(soon(seconds)) as writer:
+        ((told,),) = writer.execute(
+            "SELECT setting::bigint / 1000 FROM pg_settings"
+            " WHERE name = 'idle_in_transaction_session_timeout'"
+        ).fetchall()
+    assert rest <= told <= seconds
+
+
 def test_another_database_is_said_once_and_then_served(database, site, monkeypatch):
     with database.sequence(soon()):
         pass

@@ -10,12 +10,15 @@ from audit import store, verify
 from audit.disclosures import Unreadable
 from audit.evidence import evidence
 from audit.export import export, write
-from audit.guard import Guard, GuardUnreadable, Restriction
+from audit.guard import GuardUnreadable, Restriction
+from audit.guard_directory import DirectoryGuard
 from audit.journal import unsealed
 from audit.model import BadLedger, Tree
 from audit.person import activity, one, recovered
 from audit.verify_evidence import verify as verify_evidence
 from audit.verify_source import Directory
+from kernel.clock import Deadline, SystemClock
+from kernel.database import open_database
 from kernel.entry import EntryType
 from kernel.errors import Refusal
 from tests.contract import ledger_stage as stage
@@ -35,10 +38,16 @@ def entries(log, start: int, end: int) -> None:
 
 
 @pytest.fixture
-def lost(tmp_path):
+def fresh(place):
+    """A log that has no entry yet, on each of the databases."""
+    return Lost(stage.Stage(place))
+
+
+@pytest.fixture
+def lost(fresh):
     """A log of nine entries whose database is a copy of when there were four; entry 2 is a
     restriction that both know, entries 5 and 7 two that only the guard knows."""
-    lost = Lost(stage.Stage(tmp_path), tmp_path / "copy.db")
+    lost = fresh
     with lost.site.open() as log:
         entries(log, 1, 2)
         log.ledger.append(withdrawal("co_early", 2))
@@ -52,6 +61,10 @@ def lost(tmp_path):
         entries(log, 8, 9)
     lost.restore()
     return lost
+
+
+def full(*_: object) -> None:
+    raise OSError("no space left")
 
 
 def types(log) -> list[str]:
@@ -167,7 +180,9 @@ def test_between_the_commit_and_the_guard_nothing_opens_and_the_recovery_goes_on
 def test_a_crash_between_the_guards_journal_and_its_head_writes_no_line_twice(lost, monkeypatch):
     lost.write()
     with monkeypatch.context() as patch:
-        patch.setattr(Guard, "keep", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
+        patch.setattr(
+            DirectoryGuard, "keep", lambda *_: (_ for _ in ()).throw(OSError("no space left"))
+        )
         with pytest.raises(OSError, match="no space"):
             lost.finish()
     written = lost.journal
@@ -179,6 +194,23 @@ def test_a_crash_between_the_guards_journal_and_its_head_writes_no_line_twice(lo
         assert types(log)[4] == "log.recovered"
 
 
+def test_while_the_guard_follows_nobody_else_has_the_right_to_write(lost, monkeypatch):
+    others = []
+    restrict = DirectoryGuard.restrict
+
+    def watched(*arguments: object) -> None:
+        other = open_database(lost.site.url)
+        with pytest.raises(TimeoutError), other.sequence(Deadline.within(0.5, SystemClock())):
+            pass
+        others.append(other)
+        restrict(*arguments)
+
+    monkeypatch.setattr(DirectoryGuard, "restrict", watched)
+    lost.recover()
+    (other,) = others
+    other.close(Deadline.within(20, SystemClock()))
+
+
 def test_a_line_that_a_crash_tore_during_the_recovery_is_written_again(lost):
     lost.recover()
     whole = lost.journal
@@ -187,14 +219,14 @@ def test_a_line_that_a_crash_tore_during_the_recovery_is_written_again(lost):
     assert lost.journal == whole
 
 
-def test_a_host_that_ran_all_the_time_refuses_meanwhile_and_follows_without_a_restart(tmp_path):
-    lost = Lost(stage.Stage(tmp_path), tmp_path / "copy.db")
+def test_a_host_that_ran_all_the_time_refuses_meanwhile_and_follows_without_a_restart(fresh):
+    lost = fresh
     with lost.site.open() as log:
         entries(log, 1, 3)
     lost.keep()
     with lost.site.open() as log:
         log.ledger.append(withdrawal("co_1"))
-        lost.restore()
+        lost.exchange()
         for _ in range(2):
             with pytest.raises(Refusal):
                 log.ledger.append(stage.decision("ex_9"))
@@ -205,31 +237,21 @@ def test_a_host_that_ran_all_the_time_refuses_meanwhile_and_follows_without_a_re
         assert log.ledger.checkpoint().startswith(f"{AGAIN}\n6\n")
 
 
-def test_a_copy_that_somebody_went_on_with_is_never_recovered_nor_signed(lost, tmp_path):
-    forger = stage.Stage(tmp_path / "forger", keys=lost.site.keys)
-    forger.directory.mkdir()
-    lost.copy.rename(forger.path)
+def test_a_copy_that_somebody_went_on_with_is_never_recovered_nor_signed(lost):
     head = lost.examine().head
-    Guard(forger.guard, forger.keys.signer).keep(
-        forger.keys.signer.sign(Tree(head.size, head.root))
-    )
-    with forger.open() as log:
-        entries(log, 20, 30)
-    lost.copy = forger.path
-    lost.restore()
+    with lost.unguarded():
+        lost.guard.keep(lost.site.keys.signer.sign(Tree(head.size, head.root)))
+        with lost.site.open() as log:
+            entries(log, 20, 30)
     for refused in (lost.site.open, lost.examine):
         with pytest.raises(BadLedger, match="history"):
             refused()
 
 
-def test_a_copy_with_other_entries_where_the_guard_knows_a_restriction_is_refused(lost, tmp_path):
-    other = Lost(stage.Stage(tmp_path / "other", keys=lost.site.keys), tmp_path / "other.db")
-    other.site.directory.mkdir()
-    with other.site.open() as log:
+def test_a_copy_with_other_entries_where_the_guard_knows_a_restriction_is_refused(lost):
+    lost.site.restore({table: [] for table in lost.site.rows()})
+    with lost.unguarded(), lost.site.open() as log:
         entries(log, 1, 4)
-    other.keep()
-    lost.copy = other.copy
-    lost.restore()
     with pytest.raises(BadLedger, match="no beginning of the log"):
         lost.examine()
 
@@ -255,7 +277,7 @@ def test_without_a_guard_nothing_is_recovered(lost):
 
 
 def test_an_empty_database_is_not_recovered(lost):
-    lost.site.path.unlink()
+    lost.site.restore({table: [] for table in lost.site.rows()})
     with pytest.raises(BadLedger, match="holds no log"):
         lost.examine()
 
@@ -283,8 +305,8 @@ def test_the_copy_from_before_a_recovery_is_refused_and_can_be_recovered_once_mo
         assert log.ledger.entry(4)["previous"] == AGAIN
 
 
-def test_a_guard_that_goes_back_to_before_the_recovery_stops_who_saw_the_later_one(tmp_path):
-    lost = Lost(stage.Stage(tmp_path), tmp_path / "copy.db")
+def test_a_guard_that_goes_back_to_before_the_recovery_stops_who_saw_the_later_one(fresh):
+    lost = fresh
     with lost.site.open() as log:
         entries(log, 1, 3)
     lost.keep()
@@ -294,7 +316,7 @@ def test_a_guard_that_goes_back_to_before_the_recovery_stops_who_saw_the_later_o
     lost.restore()
     lost.recover()
     with lost.site.open() as log:
-        lost.restore()
+        lost.exchange()
         (lost.site.guard / "head").write_bytes(kept)
         with pytest.raises(Refusal):
             log.ledger.append(stage.decision("ex_9"))

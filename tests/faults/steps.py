@@ -23,7 +23,7 @@ from gateway import rooms as gateway_rooms
 from gateway.control import InForce
 from gateway.journal import Journal
 from gateway.pipeline import Pipeline
-from kernel.database import Database
+from kernel.database_sqlite import SqliteDatabase
 from tests.faults import worker
 from tests.faults.controls import _Altered as Altered
 
@@ -45,7 +45,7 @@ def then_die(act: Callable[..., Any]) -> Callable[..., Any]:
 
 def in_the_commit(act: Callable[..., Any]) -> Callable[..., Any]:
     """Return an act that dies in its first commit, with the right to write in its hands."""
-    sequence = Database.sequence
+    sequence = SqliteDatabase.sequence
 
     def execute(connection: Any, text: str, values: tuple[Any, ...]) -> Any:
         if text == "COMMIT":
@@ -53,12 +53,12 @@ def in_the_commit(act: Callable[..., Any]) -> Callable[..., Any]:
         return connection.execute(text, values)
 
     @contextmanager
-    def altered(self: Database, deadline: Any) -> Iterator[Any]:
+    def altered(self: SqliteDatabase, deadline: Any) -> Iterator[Any]:
         with sequence(self, deadline) as connection:
             yield Altered(connection, execute)
 
     def armed(*given: Any, **named: Any) -> Any:
-        Database.sequence = altered
+        SqliteDatabase.sequence = altered
         return act(*given, **named)
 
     return armed

@@ -41,9 +41,10 @@ def test_p4_sealed_for_the_asker_only_the_key_that_it_registered_opens_the_answe
 def test_p4_sealed_for_the_asker_nothing_beside_the_seal_tells_what_is_in_it(
     watched: WatchedCountry,
 ):
-    agency, resident = watched.agency(), watched.consented(children=1)
-    # Dates travel as they are; of an income only whether it is below a line.
-    answer = agency.exchange(resident.number, RESIDENTS, ["/children/*/birth_date"])
+    agency, resident = watched.agency("child-maintenance"), watched.consented(children=1)
+    # By law the days of birth travel as they are; on consent only an age group would.
+    born = ["/children/*/birth_date"]
+    answer = agency.exchange(resident.number, RESIDENTS, born, agreement="child-maintenance")
     protected, *rest = answer.json["sealed"].split(".")
     header = json.loads(base64.urlsafe_b64decode(protected + "=="))
     assert (header["alg"], header["enc"]) == tuple(ALGORITHMS)
@@ -58,7 +59,8 @@ def test_p4_sealed_for_the_asker_nothing_beside_the_seal_tells_what_is_in_it(
         *map(str.encode, rest),
     ]
     told = [child.birth_date.isoformat() for child in resident.children]
-    assert told
+    opened = agency.open(answer)["record"]["children"]
+    assert sorted(child["birth_date"] for child in opened) == sorted(told) != []
     for value in (resident.number, *told):
         assert not [form for form in forms(value) if any(form in text for text in visible)]
 

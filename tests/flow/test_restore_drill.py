@@ -2,6 +2,7 @@
 until they stand again, put back from the guard by a host that was not there before."""
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -87,6 +88,8 @@ class Drill:
     def verified(self, *options: str) -> Told:
         """Export the log and verify it with nothing but its files."""
         out = self.place / "export"
+        if out.exists():  # the log grew since, and the end of a shorter one would still be there
+            shutil.rmtree(out)
         done(self.elsewhere("audit", "export", str(out)))
         return self.elsewhere("audit", "verify", "--dir", str(out), *options)
 

@@ -172,7 +172,7 @@ def test_what_a_session_stores_names_nobody(country: RunningCountry) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"GATEWAY_MODE": "production"}, "trying out"),
+        ({"GATEWAY_MODE": "production"}, "demo mode"),
         ({"GATEWAY_PUBLIC_URL": "https://gateway.example"}, "trying out"),
     ],
 )

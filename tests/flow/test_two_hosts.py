@@ -18,6 +18,7 @@ from tests.agency import Answer
 from tests.country import AGREEMENT, RESIDENTS
 from tests.flow.watched import WatchedCountry, policies, watched_country
 from tests.person import Someone
+from tests.postgres_server import PostgresServer
 from tests.redis_server import redis_server
 from tests.serving import Host, check_ledger, exchanges, own, serving
 from tests.traffic import Traffic, flowing
@@ -30,31 +31,34 @@ Pair = tuple[Host, Host]
 
 
 @pytest.fixture(scope="module")
-def on_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Two hosts on one machine, whose short-lived state is in its files."""
-    with two_hosts(tmp_path_factory.mktemp("two-hosts") / "demo") as both:
+def on_servers(
+    tmp_path_factory: pytest.TempPathFactory, postgres: PostgresServer
+) -> Iterator[Pair]:
+    """Two hosts on one PostgreSQL and one Redis, as in production."""
+    place, site = tmp_path_factory.mktemp("two-hosts"), postgres.site()
+    urls = {"GATEWAY_DATABASE_URL": site.writer, "GATEWAY_MIGRATOR_URL": site.migrator}
+    with (
+        redis_server(place / "redis") as redis,
+        two_hosts(place / "demo", GATEWAY_REDIS_URL=redis.url, **urls) as both,
+    ):
         yield both
 
 
 @pytest.fixture(scope="module")
-def on_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """Two hosts whose short-lived state is in Redis."""
-    place = tmp_path_factory.mktemp("two-hosts")
-    with (
-        redis_server(place / "redis") as redis,
-        two_hosts(place / "demo", GATEWAY_REDIS_URL=redis.url) as both,
-    ):
+def on_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """Two hosts on one machine, whose ledger and short-lived state are in its files."""
+    with two_hosts(tmp_path_factory.mktemp("two-hosts") / "demo") as both:
         yield both
 
 
 @pytest.fixture
 def pair(request: pytest.FixtureRequest) -> Pair:
     """Two hosts, one with two workers, which share the database and the short-lived state."""
-    both: Pair = request.getfixturevalue(getattr(request, "param", "on_files"))
+    both: Pair = request.getfixturevalue(getattr(request, "param", "on_servers"))
     return both
 
 
-BOTH_STORES = pytest.mark.parametrize("pair", ["on_files", "on_redis"], indirect=True)
+ON_FILES_TOO = pytest.mark.parametrize("pair", ["on_servers", "on_files"], indirect=True)
 
 
 @contextmanager
@@ -90,6 +94,11 @@ def ask(host: Host, number: str, name: str = "family-benefits") -> Answer:
     return host.agency(name).exchange(number, RESIDENTS, FIELDS)
 
 
+def browser(host: Host, cookies: dict[str, str]) -> Someone:
+    """Return somebody's browser, led to this host by the proxy."""
+    return Someone(host.at, cookies=dict(cookies))
+
+
 def outcomes(pair: Pair, number: str) -> set[tuple[int, str]]:
     """Ask at both hosts, on connections enough for every worker."""
     agencies = [host.agency() for host in pair for _ in range(4)]
@@ -97,7 +106,7 @@ def outcomes(pair: Pair, number: str) -> set[tuple[int, str]]:
     return {(one.status, one.json.get("reason", "")) for one in answers}
 
 
-@BOTH_STORES
+@ON_FILES_TOO
 def test_of_one_proof_used_at_both_at_once_exactly_one_counts(pair: Pair, at_once) -> None:
     agencies = [host.agency() for host in pair]
     agencies[1].held, agencies[1].proof_key = agencies[0].token, agencies[0].proof_key
@@ -110,7 +119,7 @@ def test_of_one_proof_used_at_both_at_once_exactly_one_counts(pair: Pair, at_onc
         assert {one.reason for one in answers if one.status == 401} == {"dpop.replayed"}
 
 
-@BOTH_STORES
+@ON_FILES_TOO
 def test_of_one_assertion_used_at_both_at_once_exactly_one_counts(pair: Pair, at_once) -> None:
     agencies = [host.agency() for host in pair]
     for _ in range(ROUNDS):
@@ -126,13 +135,19 @@ def test_a_consent_to_one_use_is_used_once(pair: Pair, at_once) -> None:
         assert sorted(one.status for one in answers) == [200, 403]
 
 
-def test_p2_withdrawal_is_final_at_the_other_host_too(pair: Pair) -> None:
+def test_p2_withdrawal_at_one_is_final_at_the_other_with_the_next_request(pair: Pair) -> None:
+    country = pair[0].country
     for here, there in (pair, pair[::-1]):
-        resident = here.country.consented()
-        assert outcomes(pair, resident.number) == {(200, "")}
-        assert here.country.consents("withdraw", resident).returncode == 0
-        assert ask(there, resident.number).reason == "subject.not_released"
-        assert outcomes(pair, resident.number) == {(403, "subject.not_released")}
+        number = country.consenting().number
+        assert outcomes(pair, number) == {(200, "")}
+        consent = there.agency().claims(ask(there, number))["consent"]
+        person = Someone(country.gateway)
+        assert person.sign_in(number).status == 200
+        stopping = browser(here, person.cookies)
+        form = stopping.get(f"/consents/{consent}/stop").form("/stop")
+        assert stopping.post(form.action, form.members, Origin=country.gateway).status == 303
+        assert ask(there, number).reason == "subject.not_released"
+        assert outcomes(pair, number) == {(403, "subject.not_released")}
 
 
 def test_a_disabled_client_is_refused_by_both(pair: Pair, country: WatchedCountry) -> None:
@@ -157,12 +172,7 @@ def test_an_emergency_stop_is_in_force_at_both(pair: Pair, country: WatchedCount
     assert outcomes(pair, number) == {(200, "")}
 
 
-def browser(host: Host, cookies: dict[str, str]) -> Someone:
-    """Return somebody's browser, led to this host by the proxy."""
-    return Someone(host.at, cookies=dict(cookies))
-
-
-@BOTH_STORES
+@ON_FILES_TOO
 def test_a_session_begun_at_one_holds_at_the_other_and_ends_at_both(pair: Pair) -> None:
     country = pair[0].country
     person = Someone(country.gateway)
@@ -223,7 +233,6 @@ def test_one_ledger_orders_what_both_write_at_once(
     check_ledger(country, tmp_path / "log", exchanges(answers))
 
 
-@BOTH_STORES
 def test_what_one_client_may_ask_is_counted_over_both(pair: Pair, country: WatchedCountry) -> None:
     few = {"GATEWAY_RATE_CLIENT": "9/3600"}
     with serving(country, **few) as one, serving(country, **few) as other:

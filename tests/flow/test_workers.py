@@ -9,9 +9,8 @@ import pytest
 
 from gateway.serving.hosts import Hosts, State
 from kernel.clock import SystemClock
-from kernel.database import Database
 from tests.agency import Agency
-from tests.country import RESIDENTS, RunningCountry, free_port, running
+from tests.country import RESIDENTS, RunningCountry, free_port, reading, running
 from tests.serving import Host, check_ledger, serving, until
 from tests.traffic import Traffic, flowing
 
@@ -34,9 +33,9 @@ def host(country: RunningCountry) -> Iterator[Host]:
 
 def beats(host: Host) -> dict[str, State]:
     """Return what the host's live workers say of themselves, as every other host sees it."""
-    url = host.country.country.settings["GATEWAY_DATABASE_URL"]
     port = host.at.rpartition(":")[2]
-    live = Hosts(Database.at(url), SystemClock()).live()
+    with reading(host.country) as database:
+        live = Hosts(database, SystemClock()).live()
     return {one.worker: one.state for one in live if one.name.endswith(f":{port}")}
 
 

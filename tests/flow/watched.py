@@ -3,13 +3,13 @@
 import itertools
 import json
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from gateway.addresses import SQLITE
 from gateway.demo.country import ROOT, STANDING, Place, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
@@ -17,10 +17,12 @@ from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
-from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, free_port
+from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, free_port, reading
 from tests.flow.office import Office, open_office
 
 Leaf = dict[str, Any]
+LEDGER = ("GATEWAY_DATABASE_URL", "GATEWAY_MIGRATOR_URL")
+_LEAVES = 'SELECT leaf FROM ledger_leaf ORDER BY "index"'
 
 
 @dataclass
@@ -41,16 +43,11 @@ class WatchedCountry(RunningCountry):
                 return resident
         return self.with_children(children, MOST_CHILDREN)
 
-    @property
-    def database(self) -> Path:
-        url = self.country.settings["GATEWAY_DATABASE_URL"]
-        return Path(url.removeprefix("sqlite:///"))
-
     def committed(self) -> list[Leaf]:
         """Return the leaves that are committed now, as another process sees them."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as ledger:
-            rows = ledger.execute('SELECT leaf FROM ledger_leaf ORDER BY "index"').fetchall()
-        return [json.loads(leaf) for (leaf,) in rows]
+        with reading(self) as database:
+            rows = database.read().execute(_LEAVES).fetchall()
+        return [json.loads(row["leaf"]) for row in rows]
 
     def trail(self, exchange: str) -> list[str]:
         """Return the types of an exchange's entries, in order."""
@@ -58,8 +55,8 @@ class WatchedCountry(RunningCountry):
 
     @contextmanager
     def no_writing(self) -> Iterator[None]:
-        """Hold the right to write, so that the gateway cannot commit anything."""
-        lock = FileLock(self.database)
+        """Hold the right to write, on SQLite, so that the gateway cannot commit anything."""
+        lock = FileLock(Path(self.country.settings["GATEWAY_DATABASE_URL"].removeprefix(SQLITE)))
         try:
             with lock.held(Deadline.within(10, SystemClock())):
                 yield
@@ -69,9 +66,10 @@ class WatchedCountry(RunningCountry):
 
 @contextmanager
 def watched_country(state: Path, **settings: str) -> Iterator[WatchedCountry]:
-    """Run a country with a tax office of its own, under further settings."""
+    """Run a country with a tax office of its own, under further settings; it is founded where its
+    ledger is to be, under the usual ones."""
     place = Place(prepare(state), free_port())
-    country = found(place, PEOPLE)
+    country = found(place, PEOPLE, {name: settings[name] for name in LEDGER if name in settings})
     with open_office() as office:
         more = {"GATEWAY_SOURCE_TAX_URL": office.url, **settings}
         country = replace(country, settings={**country.settings, **more})
