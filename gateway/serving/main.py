@@ -26,8 +26,8 @@ from gateway.serving.workers import Workers
 from gateway.settings import Settings, SourceSettings
 from kernel.clock import Clock
 
-LOOK = 0.25
-"""Seconds between two looks at the workers."""
+LOOK, SHORT = 0.25, 0.02
+"""Seconds between two looks at the workers: while they serve, and while they end."""
 SILENCE, BEGINNING = 20.0, 120.0
 """Seconds after which a worker that shows no life is ended: one that served, one that begins."""
 LASTING = 60.0
@@ -169,6 +169,25 @@ class _Main(MPServer):
         while self._asked == 1 and (left := until - self._clock.monotonic()) > 0:
             self._pause(left)
         self.interrupt_children.clear()
+
+    def _stop_workers(self) -> None:
+        """End the workers within the bound, and know the exit status of each.
+
+        A thread of Granian's waits for each of them too, and may be the one that is told: so the
+        status is asked for until it is there, and nobody counts as alive for want of it.
+        """
+        for worker in self.wrks:
+            worker.terminate()
+        began, bound = self._clock.monotonic(), float(self.workers_kill_timeout or 0)
+        for worker in self.wrks:
+            while worker.inner.exitcode is None:
+                waited = self._clock.monotonic() - began
+                if waited > bound + AFTERWARDS:
+                    break
+                if waited > bound:
+                    _kill(worker)
+                self._pause(SHORT)
+        self.wrks.clear()
 
     def _pause(self, seconds: float) -> None:
         if select.select([self._wake], [], [], seconds)[0]:

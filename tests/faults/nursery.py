@@ -109,7 +109,7 @@ def main() -> None:
     # Every commit keeps the guard's head, and checkpoints come often: more calls that can fail.
     # Patience outlasts a busy machine, so that whatever is refused is refused for the fault.
     limits = audit.ledger.Limits(patience=20.0, head_age=0.0)
-    audit.ledger.Limits = lambda: limits
+    gateway_rooms.Limits = lambda **_: limits
     kernel.database_sqlite._CHECKPOINT_ROWS = 40
     kernel.database_sqlite._TRUNCATE_BYTES = 32 * 1024
     gc.collect()

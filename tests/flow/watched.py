@@ -43,6 +43,11 @@ class WatchedCountry(RunningCountry):
                 return resident
         return self.with_children(children, MOST_CHILDREN)
 
+    @property
+    def database(self) -> Path:
+        """The database's file, on SQLite."""
+        return Path(self.country.settings["GATEWAY_DATABASE_URL"].removeprefix(SQLITE))
+
     def committed(self) -> list[Leaf]:
         """Return the leaves that are committed now, as another process sees them."""
         with reading(self) as database:
@@ -56,7 +61,7 @@ class WatchedCountry(RunningCountry):
     @contextmanager
     def no_writing(self) -> Iterator[None]:
         """Hold the right to write, on SQLite, so that the gateway cannot commit anything."""
-        lock = FileLock(Path(self.country.settings["GATEWAY_DATABASE_URL"].removeprefix(SQLITE)))
+        lock = FileLock(self.database)
         try:
             with lock.held(Deadline.within(10, SystemClock())):
                 yield
