@@ -23,8 +23,9 @@ MOST = 4096
 """Characters of what a library says."""
 
 
-class _Lines(structlog.PrintLogger):
-    """Writes lines; one that a full disk does not take is lost, and no answer with it."""
+class _Lines(structlog.WriteLogger):
+    """Writes each line in one piece, since a library's thread writes to the same place; one that
+    a full disk does not take is lost, and no answer with it."""
 
     def msg(self, message: str) -> None:
         """Write a line, or lose it."""

@@ -119,6 +119,9 @@ def test_a_line_that_a_full_disk_does_not_take_is_lost_quietly(monkeypatch):
         def write(self, _: str) -> int:
             raise OSError(28, "No space left on device")
 
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(sys, "stderr", Full())
     configure("info")
     structlog.get_logger().error("answered", status=200)
