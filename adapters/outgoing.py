@@ -1,6 +1,5 @@
 """Outgoing HTTP: libcurl with redirects, proxies and cookies off, every answer bounded."""
 
-import ssl
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import pycurl
 
 from adapters.peers import Peers
+from kernel.curl import strict_handle
 
 _DOWN = frozenset(
     {
@@ -131,19 +131,7 @@ class HttpClient:
             return self._make()
 
     def _make(self) -> pycurl.Curl:
-        handle = pycurl.Curl()
-        authorities = ssl.get_default_verify_paths()
-        if authorities.cafile:
-            handle.setopt(pycurl.CAINFO, authorities.cafile)
-        handle.setopt(pycurl.SSL_VERIFYPEER, 1)
-        handle.setopt(pycurl.SSL_VERIFYHOST, 2)
-        handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        handle.setopt(pycurl.FOLLOWLOCATION, 0)
-        handle.setopt(pycurl.PROXY, "")
-        handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
-        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle = strict_handle()
         handle.setopt(pycurl.PATH_AS_IS, 1)
         handle.setopt(pycurl.MAXFILESIZE_LARGE, self._limit)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open)

@@ -162,7 +162,7 @@ def compose(
     views = _views(door.oauth.by_name(), agency, asking, public, bundles)
     pages = {**signin.views.by_name(), **page_views(frame, rooms, offers)}
     app = application(front, {**views, **pages})
-    app.wsgi_app = Express(pipeline, front, app.wsgi_app)  # type: ignore[assignment,method-assign] # Flask's way
+    app.wsgi_app = Express(pipeline, front, app.wsgi_app)  # type: ignore[assignment,method-assign] # as Flask documents middleware
     return app
 
 

@@ -4,7 +4,6 @@ libcurl keeps the deadline over the whole answer, however slowly it drips; redir
 cookies are off.
 """
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ import pycurl
 
 from identity.oidc_model import unreachable
 from kernel.canonical import BadJson, Json, parse
+from kernel.curl import strict_handle
 from kernel.loopback import LOOPBACK
 
 WITHIN = 5.0
@@ -96,20 +96,8 @@ def _object(body: bytes, kind: str) -> Mapping[str, Json]:
 
 
 def _handle(url: str, collected: _Answer) -> pycurl.Curl:
-    handle = pycurl.Curl()
-    authorities = ssl.get_default_verify_paths()
-    if authorities.cafile:
-        handle.setopt(pycurl.CAINFO, authorities.cafile)
+    handle = strict_handle()
     handle.setopt(pycurl.URL, url)
-    handle.setopt(pycurl.SSL_VERIFYPEER, 1)
-    handle.setopt(pycurl.SSL_VERIFYHOST, 2)
-    handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-    handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-    handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-    handle.setopt(pycurl.FOLLOWLOCATION, 0)
-    handle.setopt(pycurl.PROXY, "")
-    handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
-    handle.setopt(pycurl.NOSIGNAL, 1)
     handle.setopt(pycurl.TIMEOUT_MS, int(WITHIN * 1000))
     handle.setopt(pycurl.MAXFILESIZE_LARGE, MAX_ANSWER)
     handle.setopt(pycurl.HTTPHEADER, ["Accept: application/json", "Expect:"])

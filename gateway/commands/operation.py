@@ -34,11 +34,11 @@ def serve(host: str, port: int, workers: int) -> None:
     _claim(host, port)
     if (status := _first_of_all(settings)) != 0:
         raise SystemExit(status)
-    from gateway.observing.shared import fresh_figures  # noqa: PLC0415 - for serving only
+    from gateway.observing.shared import fresh_figures  # noqa: PLC0415 - slow, for serving only
 
     with fresh_figures():
-        from gateway.serving.main import Listening  # noqa: PLC0415 - for serving only
-        from gateway.serving.main import serve as go_on  # noqa: PLC0415 - likewise
+        from gateway.serving.main import Listening  # noqa: PLC0415 - slow, for serving only
+        from gateway.serving.main import serve as go_on  # noqa: PLC0415 - slow, for serving only
 
         name = f"{socket.gethostname()}:{port}"
         well = go_on(settings, name, Listening(host, port, workers), clock)

@@ -4,7 +4,6 @@ The client costs ten times what the question does (`docs/performance.md`); the c
 the two answers together.
 """
 
-import ssl
 import threading
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +16,7 @@ from gateway.policy.opa_session import FAULTS, MAX_ANSWER, OK, BoundedSession
 from kernel import trace
 from kernel.canonical import Json, parse
 from kernel.clock import Clock
+from kernel.curl import strict_handle
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 PACKAGE, RULE = "exchange", "decision"
@@ -97,23 +97,13 @@ class OpaServer:
         return client
 
     def _handle(self) -> pycurl.Curl:
-        handle = pycurl.Curl()
-        authorities = ssl.get_default_verify_paths().cafile
-        if (trusted := self._ssl if isinstance(self._ssl, str) else authorities) is not None:
-            handle.setopt(pycurl.CAINFO, trusted)
+        handle = strict_handle()
+        if isinstance(self._ssl, str):
+            handle.setopt(pycurl.CAINFO, self._ssl)
         handle.setopt(pycurl.URL, self._url)
         handle.setopt(pycurl.POST, 1)
         handle.setopt(pycurl.TIMEOUT_MS, max(1, int(self._seconds * 1000)))
         handle.setopt(pycurl.MAXFILESIZE_LARGE, MAX_ANSWER)
-        handle.setopt(pycurl.SSL_VERIFYPEER, 1)
-        handle.setopt(pycurl.SSL_VERIFYHOST, 2)
-        handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        handle.setopt(pycurl.FOLLOWLOCATION, 0)
-        handle.setopt(pycurl.PROXY, "")
-        handle.setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
-        handle.setopt(pycurl.NOSIGNAL, 1)
         return handle
 
 
