@@ -145,7 +145,10 @@ class Writer:
         known = self._follow_guard()
         head = opening.inspect(connection, self.signer.name, (known, self._floor))
         if head is None:
-            head = self._begin(connection, self.signer.name)
+            self._head = self._begin(connection, self.signer.name)
+            if not connection.outlasts:  # then that commit gave the right to write away
+                connection.begin()
+            head = self._follow(connection, store.head(connection))
         opening.settle_journal(connection, self._guard, self._keys.root, head)
         self._show(head)
         self._keep()

@@ -1,4 +1,5 @@
-/* A wall clock that a test sets: the seconds since the epoch in the file that CLOCK_FILE names. */
+/* A wall clock that a test sets: it stands at the seconds since the epoch in the file that CLOCK_FILE
+   names. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,8 +22,10 @@ __attribute__((constructor)) static void open_file(void) {
 
 int clock_gettime(clockid_t clock, struct timespec *at) {
 	int failed = (int)syscall(SYS_clock_gettime, clock, at);
-	if (!failed && seconds && clock == CLOCK_REALTIME)
+	if (!failed && seconds && clock == CLOCK_REALTIME) {
 		at->tv_sec = *seconds;
+		at->tv_nsec = 0;
+	}
 	return failed;
 }
 

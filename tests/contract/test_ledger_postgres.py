@@ -3,14 +3,21 @@
 import logging
 import os
 import threading
+from collections.abc import Sequence
+from dataclasses import replace
 
 import psycopg
 import pytest
 
+from audit.guard import Restriction
+from audit.guard_directory import DirectoryGuard
+from audit.ledger import Ledger
+from kernel.chance import SystemChance
 from kernel.clock import SECOND, Deadline, Micros, SystemClock
 from kernel.database import Forked, Replaced, StorageError, open_database
 from kernel.database_postgres import PostgresDatabase
 from kernel.effect import Effect, Key, Write
+from kernel.entry import EntryType
 from kernel.errors import Reason, Refusal
 from tests.both import on_postgres
 from tests.contract import ledger_stage as stage
@@ -92,6 +99,52 @@ def test_a_batch_takes_three_round_trips_whatever_it_holds(site):
         assert batches < len(placed) / 4
         assert wire is log.database._writer
         assert wire.trips - held <= 3 * batches + 1  # and what rolled back the turn we held
+
+
+class Watching(DirectoryGuard):
+    """A guard that notes whether nobody else could write whenever it was changed."""
+
+    def __init__(self, site: stage.Stage) -> None:
+        super().__init__(site.guard, site.keys.signer)
+        self.site = site
+        self.alone: list[bool] = []
+
+    def look(self) -> None:
+        try:
+            self.site.change("SELECT size FROM ledger_state FOR UPDATE NOWAIT")
+        except psycopg.errors.LockNotAvailable:
+            self.alone.append(True)
+        else:
+            self.alone.append(False)
+
+    def keep(self, note: str) -> None:
+        self.look()
+        super().keep(note)
+
+    def restrict(self, restrictions: Sequence[Restriction]) -> None:
+        self.look()
+        super().restrict(restrictions)
+
+
+def test_only_who_may_write_changes_the_guard_also_in_the_ledgers_first_moment(site):
+    site.limits = replace(site.limits, head_age=0.0)
+    guard = Watching(site)
+    with site.open() as log:
+        pass  # the row is there from now on
+    site.restore({table: [] for table in log.site.rows()})
+    for path in site.guard.iterdir():
+        path.unlink()
+    database = site.database()
+    ledger = Ledger(database, guard, site.keys, CLOCK, SystemChance(), site.limits).open()
+    assert guard.alone[0] is False  # nothing was there yet to hold
+    assert guard.alone[1:]
+    ledger.append(stage.decision("ex_1"))
+    withdrawn = stage.consent(EntryType.CONSENT_WITHDRAWN, "co_1", restricts=True)
+    ledger.append(withdrawn)
+    ledger.close()
+    database.close(soon())
+    assert all(guard.alone[1:])
+    assert len(guard.alone) >= 4
 
 
 def test_an_entry_has_the_databases_time_and_a_clock_that_is_off_keeps_its_worker_shut(site):
