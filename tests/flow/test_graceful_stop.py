@@ -124,7 +124,11 @@ def test_a_second_signal_ends_it_at_once_and_the_sweep_closes_what_stayed_open(
 
 def test_a_worker_that_does_not_stop_in_time_is_ended(country: WatchedCountry) -> None:
     with serving(country, "--workers", "2", GATEWAY_SOURCE_TAX_TIMEOUT="1") as host:
-        os.kill(host.workers()[0], signal.SIGSTOP)
+        # One that has not begun to serve, or has not come to a stop yet, ends by SIGTERM at once.
+        until(lambda: "Started worker-1" in host.log.read_text())
+        halted = host.workers()[0]
+        os.kill(halted, signal.SIGSTOP)
+        until(lambda: Path(f"/proc/{halted}/stat").read_text().rpartition(") ")[2][0] == "T")
         host.terminate()
         assert host.ended() == 1
 
