@@ -3,8 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import orjson
@@ -23,6 +22,7 @@ from kernel.clock import Clock, Deadline
 from kernel.database_model import CommitUnknown, Database, Forked, Replaced, StorageError
 from kernel.effect import Effect
 from kernel.entry import Entry
+from kernel.waits import OwnThread, Waits
 
 _log = logging.getLogger(__name__)
 
@@ -35,13 +35,13 @@ _LEAST = 0.02
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long a caller waits, how many may wait, how many commit at once, and how old the
-    guard's head may get; in seconds and entries. `aside` stands around every wait for a batch."""
+    guard's head may get; in seconds and entries. `waits` is how callers wait for a batch."""
 
     patience: float = 2.0
     waiting: int = 4096
     batch: int = 256
     head_age: float = 0.5
-    aside: Callable[[], AbstractContextManager[None]] = nullcontext
+    waits: Waits = field(default_factory=OwnThread)
 
 
 class Ledger:
@@ -86,8 +86,8 @@ class Ledger:
         if self._line.shut is None:
             self._line.shut = "it is closed"
             self._ended.set()
-            self._keeper.join()
-            self._line.take(waiting=True)  # and never leave it
+            self._line.nudge()
+            self._keeper.join()  # it takes the lead, and never leaves it
             self._turn([])
         self._fault = "it is closed"
 
@@ -123,10 +123,12 @@ class Ledger:
         When the effect raises `Refusal`, the change made by `refused` commits instead and the
         refusal propagates. Raises `Outdated`, or `Refusal` with `ledger.unavailable`.
         """
-        job = Job(leaf.draft(entry, self._chance), effect, refused)
-        with self._limits.aside():
-            committed = self._wait(job)
-        return job.placed(committed)
+        waits = self._limits.waits
+        parked = waits.parked()
+        job = Job(leaf.draft(entry, self._chance), effect, refused, parked)
+        if parked is not None:
+            return job.placed(self._wait(job))
+        return job.placed(waits.aside(lambda: self._wait(job)))
 
     def checkpoint(self) -> str:
         """Return a signed checkpoint of the newest state (C2SP tlog-checkpoint)."""
@@ -175,8 +177,16 @@ class Ledger:
         return job.answer()
 
     def _keep_up(self) -> None:
-        """Keep the guard's head current while nobody appends, and see whether a fault has gone."""
-        while not self._ended.wait(self._pause()):
+        """Write for callers who cannot, keep the guard's head current while nobody appends, and
+        see whether a fault has gone."""
+        while not self._ended.is_set() or not self._line.take():
+            job = self._line.handed(self._pause())
+            if job is not None:
+                try:
+                    self._turn([job])
+                finally:
+                    self._line.leave()
+                continue
             due = self._writer.due()
             late = due is not None and due <= 0
             if (late or self._fault is not None) and self._line.take():
@@ -186,6 +196,8 @@ class Ledger:
                     self._line.leave()
 
     def _pause(self) -> float:
+        if self._ended.is_set():
+            return _LEAST
         if self._fault is not None:
             return _AGAIN
         due = self._writer.due()

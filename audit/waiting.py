@@ -9,9 +9,16 @@ from audit.leaf import Draft
 from kernel.effect import Effect
 from kernel.entry import Change
 from kernel.errors import Reason, Refusal
+from kernel.waits import Parked
 
 Refused = Callable[[Refusal], Change]
 _AT_ONCE = 2
+
+
+def _held() -> "Parked | Lock":
+    lock = Lock()
+    lock.acquire()
+    return lock
 
 
 def unavailable(why: str) -> Refusal:
@@ -31,6 +38,7 @@ class Job:
         "_claim",
         "_done",
         "_here",
+        "_parked",
         "after",
         "committed",
         "drafted",
@@ -42,9 +50,13 @@ class Job:
     )
 
     def __init__(
-        self, drafted: Draft | None, effect: Effect | None = None, refused: Refused | None = None
+        self,
+        drafted: Draft | None,
+        effect: Effect | None = None,
+        refused: Refused | None = None,
+        parked: Parked | None = None,
     ) -> None:
-        """Prepare to wait."""
+        """Prepare to wait: with the caller's thread, or parked, and then never to write."""
         self.drafted = drafted
         self.effect = effect
         self.refused = refused
@@ -55,8 +67,13 @@ class Job:
         self.after: Job | None = None
         self._claim = Lock()
         self._here = Lock()
-        self._done = Lock()
-        self._done.acquire()
+        self._parked = parked
+        self._done = _held() if parked is None else parked
+
+    @property
+    def parked(self) -> Parked | None:
+        """Return where its caller waits without a thread, or None."""
+        return self._parked
 
     def claim(self) -> bool:
         """Take the job for good; False when the other side was faster."""
@@ -102,12 +119,18 @@ class Job:
 
 
 def settle(jobs: Sequence[Job]) -> None:
-    """Let every caller go but the one who wrote; a few at once, and each then lets the next go.
+    """Let every caller go but the one who wrote; of those with threads a few at once, and each
+    then lets the next go.
 
     Woken all together they would stand in line for the interpreter, and wake for nothing: that
     cost twice the changes of thread.
     """
-    waiting = [job for job in jobs if not job.leads]
+    waiting = []
+    for job in jobs:
+        if job.parked is not None:
+            job.settle()
+        elif not job.leads:
+            waiting.append(job)
     for job, after in zip(waiting, waiting[_AT_ONCE:], strict=False):
         job.after = after
     for job in waiting[:_AT_ONCE]:
@@ -118,7 +141,8 @@ class Line:
     """A bounded line of jobs, and the lead: whoever has it writes for all who wait.
 
     A caller who finds nobody writing leads at once, with no thread between it and the disk. The
-    lead goes from one to the next who waits, and is free only when nobody does.
+    lead goes from one to the next who waits, and is free only when nobody does. Who is parked
+    cannot write: in their place the lead is handed over, to a thread that is there for it.
     """
 
     def __init__(self, most: int) -> None:
@@ -127,6 +151,7 @@ class Line:
         """Why nobody may enter, or None."""
         self._most = most
         self._line: SimpleQueue[Job] = SimpleQueue()
+        self._handed: SimpleQueue[Job | None] = SimpleQueue()
         self._lead = Lock()
 
     @property
@@ -139,6 +164,11 @@ class Line:
         has to write the job first if it `leads`. Raises `Refusal` out of patience, and at once
         when the line is full or shut."""
         self._check_open()
+        if job.parked is not None:
+            self._put(job)
+            job.parked.afterwards(self._hand_over)
+            job.wait(seconds)
+            return False
         if not self.take():
             self._put(job)
             # Who wrote may have left before the job stood in line: then nobody would come.
@@ -158,11 +188,26 @@ class Line:
         """Pass the lead on to the first who still waits, or set it free."""
         while True:
             for job in self.more(self._most):
-                job.lead()
+                if job.parked is None:
+                    job.lead()
+                else:
+                    self._handed.put(job)
                 return
             self._lead.release()
             if self._line.empty() or not self.take():
                 return
+
+    def handed(self, seconds: float) -> Job | None:
+        """Return a job with which its caller's lead was handed over, as soon as there is one; None
+        after so many seconds, or once somebody nudged."""
+        try:
+            return self._handed.get(timeout=seconds)
+        except Empty:
+            return None
+
+    def nudge(self) -> None:
+        """Let whoever waits for a lead look up."""
+        self._handed.put(None)
 
     def more(self, most: int) -> Iterator[Job]:
         """Claim and return jobs that wait now, without waiting for others."""
@@ -173,6 +218,10 @@ class Line:
                 return
             if job.claim():
                 yield job
+
+    def _hand_over(self) -> None:
+        if self.take():
+            self.leave()
 
     def _put(self, job: Job) -> None:
         if self._line.qsize() >= self._most:

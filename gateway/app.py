@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,13 +39,14 @@ from gateway.serving.worker import Worker
 from gateway.settings import Settings
 from gateway.short_lived import ShortLived, short_lived
 from gateway.signin import sign_in
-from gateway.sources import Aside, Sources
+from gateway.sources import Sources
 from gateway.sweep import Sweep
 from gateway.views import AgencyViews
 from gateway.web import Front, application
 from identity.authenticate import Authenticator
 from kernel.canonical import Json
 from kernel.names import Subject
+from kernel.waits import OwnThread, Waits
 
 GC_THRESHOLDS = (50_000, 20, 50)
 
@@ -84,24 +84,24 @@ class Log:
 
 def build(
     settings: Settings,
-    aside: Aside = nullcontext,
+    waits: Waits | None = None,
     worker: Worker | None = None,
     pools: Pools | None = None,
 ) -> Flask:
     """Return the WSGI application of the settings, with its ledger open and its sweep running,
-    until the worker's end; `aside` stands around every wait for a source or the ledger."""
+    until the worker's end; `waits` is how requests wait for a source or the ledger."""
     configure(settings.log_level)
     worker = worker or Worker()
     collector = Collector(settings.otlp_url, settings.otlp_share)
     engine = "embedded" if settings.opa_url is None else "opa"
     instruments = Instruments.of(worker, engine, collector, pools)
-    rooms = open_rooms(settings, aside, instruments)
+    rooms = open_rooms(settings, waits, instruments)
     # Closing the last connection of a SQLite file checkpoints it: that is done under the lock.
     worker.at_end.callback(rooms.close)
     fill(rooms)  # a worker that is started anew changes nothing
     sweep = Sweep(rooms.database, rooms.ledger, rooms.pseudonyms.open, rooms.clock)
     worker.at_end.callback(sweep.begin())
-    app = compose(rooms, aside, worker, instruments)
+    app = compose(rooms, waits, worker, instruments)
     preparing = Preparing(rooms.places, rooms.control, rooms.engine)
     worker.at_end.callback(preparing.begin())
     heart = Heart(Hosts(rooms.database, rooms.clock), worker, preparing.ready)
@@ -121,7 +121,7 @@ def _settle_garbage_collection() -> None:
 
 def compose(
     rooms: Rooms,
-    aside: Aside = nullcontext,
+    waits: Waits | None = None,
     worker: Worker | None = None,
     instruments: Instruments | None = None,
 ) -> Flask:
@@ -132,7 +132,7 @@ def compose(
     authenticate = LimitedAuthenticate(door.authenticate, limits)
     log = Log(rooms.ledger)
     released = ReleasedExchanges(rooms.database, log, rooms.sign)
-    pipeline = pipeline_of(rooms, door.authenticate, limits, gates, aside, instruments)
+    pipeline = pipeline_of(rooms, door.authenticate, limits, gates, waits, instruments)
     operators = Operators(rooms.settings.trusted_proxies, rooms.settings.metrics_from)
     missing = partial(unready, rooms, kept.fault, worker.leaving if worker else lambda: False)
     gauges = instruments.gauges(rooms, gates, missing)
@@ -187,7 +187,7 @@ def pipeline_of(
     authenticate: Authenticator,
     limits: Limits,
     gates: Gates,
-    aside: Aside = nullcontext,
+    waits: Waits | None = None,
     instruments: Instruments | None = None,
 ) -> Pipeline:
     """Return the pipeline over opened rooms."""
@@ -202,7 +202,7 @@ def pipeline_of(
         control=rooms.control,
         consents=rooms.consents,
         journal=Journal(rooms.ledger, rooms.pseudonyms, rooms.sign, rooms.chance),
-        fetch=instruments.fetch(Sources(addresses, rooms.clock, gates, aside)),
+        fetch=instruments.fetch(Sources(addresses, rooms.clock, gates, waits or OwnThread())),
         seal=lambda extract, to: seal(extract, to, rooms.settings.public_url),
         clock=rooms.clock,
         report=fault,

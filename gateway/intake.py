@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
+from gateway.fibres import Fibres
 from gateway.routes import EXCHANGES
 from gateway.turns import Lane, Turns
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+_Answer = tuple[Mapping[str, Any], bytes]
 
 THREADS = 64
 """Requests that the application has taken in; `gateway.gates` says how many of those may wait for
@@ -44,12 +46,18 @@ class Intake:
     """Serves a WSGI application over ASGI; slow senders wait here and hold no thread."""
 
     def __init__(
-        self, application: "WSGIApplication", limit: int, turns: Turns | None = None
+        self,
+        application: "WSGIApplication",
+        limit: int,
+        turns: Turns | None = None,
+        fibres: Fibres | None = None,
     ) -> None:
-        """Keep the application, how many bytes a body may have, and who works when."""
+        """Keep the application, how many bytes a body may have, who works when, and what exchanges
+        run in where they have no threads."""
         self._application = application
         self._limit = limit
         self._turns = turns or Turns()
+        self._fibres = fibres
         self._threads = ThreadPoolExecutor(THREADS, "request")
         self._apart = ThreadPoolExecutor(THREADS_APART, "apart")
 
@@ -62,21 +70,25 @@ class Intake:
             environ["CONTENT_LENGTH"] = str(len(body))
         except HTTPException as error:
             environ["wsgi.input"] = Unusable(error)
-        loop = asyncio.get_running_loop()
-        environ[ARRIVED] = loop.time()
-        apart = environ["PATH_INFO"].startswith(APART)
-        threads = self._apart if apart else self._threads
-        answer = self._answer if apart else self._in_turn
-        start, body = await loop.run_in_executor(threads, answer, environ)
+        environ[ARRIVED] = asyncio.get_running_loop().time()
+        start, body = await self._answered(environ)
         await send(start)
         await send({"type": "http.response.body", "body": body})
 
-    def _in_turn(self, environ: "WSGIEnvironment") -> tuple[Mapping[str, Any], bytes]:
+    async def _answered(self, environ: "WSGIEnvironment") -> _Answer:
+        if self._fibres is not None and environ["PATH_INFO"] == EXCHANGES:
+            return await self._fibres.run(self._answer, environ)
+        apart = environ["PATH_INFO"].startswith(APART)
+        threads = self._apart if apart else self._threads
+        answer = self._answer if apart else self._in_turn
+        return await asyncio.get_running_loop().run_in_executor(threads, answer, environ)
+
+    def _in_turn(self, environ: "WSGIEnvironment") -> _Answer:
         exchange = environ["PATH_INFO"] == EXCHANGES
         with self._turns.working(Lane.EXCHANGES if exchange else Lane.OTHERS):
             return self._answer(environ)
 
-    def _answer(self, environ: "WSGIEnvironment") -> tuple[Mapping[str, Any], bytes]:
+    def _answer(self, environ: "WSGIEnvironment") -> _Answer:
         start: dict[str, Any] = {"type": "http.response.start"}
 
         def begin(status: str, headers: list[tuple[str, str]], _: object = None) -> Any:

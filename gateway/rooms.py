@@ -1,7 +1,7 @@
 """Rooms: the parts that the server and the commands share, opened once from the settings."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from gateway.preparing import Places
 from gateway.production import refuse_unfit
 from gateway.receipts import Place, located
 from gateway.settings import Mode, Settings
-from gateway.sources import Aside
 from gateway.storage import guard_of, make_ready
 from identity.clients import Clients
 from identity.pseudonyms import Pseudonyms
@@ -33,6 +32,7 @@ from kernel.canonical import Json
 from kernel.chance import Chance, SystemChance
 from kernel.clock import Clock, Deadline, SystemClock
 from kernel.database import Database, open_database
+from kernel.waits import OwnThread, Waits
 
 PATIENCE = 10.0
 
@@ -71,11 +71,10 @@ class Rooms:
 
 
 def open_rooms(
-    settings: Settings, aside: Aside = nullcontext, watch: EngineWatch | None = None
+    settings: Settings, waits: Waits | None = None, watch: EngineWatch | None = None
 ) -> Rooms:
     """Open everything that the settings name, made at the first start where it is missing;
-    `aside` stands around every wait for the ledger, and for an engine that has not the newest
-    policies yet; `watch` measures the engine.
+    `waits` is how callers wait for the ledger, and for the engine; `watch` measures the engine.
 
     Raises `BadSettings`, `KeyRefused`, `BadLedger`, `BadBundle` or `CatalogueError`, each with
     plain words for the operator.
@@ -89,12 +88,14 @@ def open_rooms(
     signer = Signer(origin(settings), keys.log.private)
     root = RootKey(keys.disclosure.id, keys.disclosure.value)
     guard = guard_of(settings, signer, clock)
-    limits = Limits(aside=aside)
+    waits = waits or OwnThread()
+    limits = Limits(waits=waits)
     ledger = Ledger(database, guard, Keys(signer, root), clock, chance, limits).open()
     control = Control(database, lambda bundle: prepare(bundle, engine))
     watch = watch or Unwatched()
-    asked = RememberingEngine(watch.around(engine_for(settings.opa_url, clock)), watch.remembered)
-    engine = WaitingEngine(asked, control.active, clock, aside)
+    evaluating = watch.around(engine_for(settings.opa_url, clock))
+    asked = RememberingEngine(evaluating, watch.remembered, waits)
+    engine = WaitingEngine(asked, control.active, clock, waits)
     return Rooms(
         settings=settings,
         clock=clock,

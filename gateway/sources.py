@@ -1,8 +1,7 @@
 """Sources: the adapter that each service's agency is asked through, built once and kept."""
 
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 
 from adapters.model import SourceAddress
 from adapters.registry import build
@@ -14,8 +13,7 @@ from kernel.canonical import Json
 from kernel.clock import Clock, Deadline
 from kernel.errors import Reason, Refusal
 from kernel.names import ServiceId
-
-Aside = Callable[[], AbstractContextManager[None]]
+from kernel.waits import Waits
 
 
 class Sources:
@@ -26,14 +24,14 @@ class Sources:
         addresses: Mapping[str, SourceAddress],
         clock: Clock,
         gates: Gates,
-        aside: Aside = nullcontext,
+        waits: Waits,
     ) -> None:
         """Take the addresses from the settings, by the name that the catalogue uses, the gates
-        before them, and what stands around the wait for a source."""
+        before them, and how to wait for a source."""
         self._addresses = addresses
         self._clock = clock
         self._gates = gates
-        self._aside = aside
+        self._waits = waits
         self._lock = threading.Lock()
         self._built: dict[ServiceId, tuple[Service, Source]] = {}
 
@@ -47,8 +45,13 @@ class Sources:
         source = self._source(service, address)
         fields = warrant.permit.fields
         named = concerned(service, fields).values()
-        with self._aside(), self._gates.passing(service.source):
-            return source.fetch(warrant.ask.subject, fields.union(named), deadline)
+        wanted = fields.union(named)
+
+        def ask() -> Json:
+            with self._gates.passing(service.source):
+                return source.fetch(warrant.ask.subject, wanted, deadline)
+
+        return self._waits.aside(ask)
 
     def _source(self, service: Service, address: SourceAddress) -> Source:
         held = self._built.get(service.id)

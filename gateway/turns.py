@@ -4,20 +4,19 @@ Every statement and every signature lets go of the interpreter's lock; with 32 t
 exchange changed hands a hundred times. Who waits for a source or for the ledger has no turn, so
 that few turns keep nobody waiting, and many entries share a batch. Other requests may wait for more
 than that, as for the sign-in provider: they have turns of their own, and keep no exchange waiting.
+Exchanges have no threads at all where everything is in this process (`gateway.fibres`).
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from queue import SimpleQueue
 
-AT_ONCE = 2
-"""Exchanges, where everything is in this process: one works, and one more while it waits for the
-disk."""
-WITH_SERVERS = 8
-"""Exchanges, where questions in between go to PostgreSQL, Redis or OPA, and a turn is held
-meanwhile."""
+from kernel.waits import Made
+
+EXCHANGES = 8
+"""Questions in between go to PostgreSQL, Redis or OPA, and a turn is held meanwhile."""
 OTHERS = 8
 
 
@@ -37,7 +36,7 @@ class _Own(threading.local):
 class Turns:
     """So many may work; who waits lets somebody else work meanwhile."""
 
-    def __init__(self, exchanges: int = AT_ONCE, others: int = OTHERS) -> None:
+    def __init__(self, exchanges: int = EXCHANGES, others: int = OTHERS) -> None:
         """Let so many work at once."""
         self._free = {Lane.EXCHANGES: _turns(exchanges), Lane.OTHERS: _turns(others)}
         self._own = _Own()
@@ -60,18 +59,21 @@ class Turns:
             self._own.free = None
             free.put(None)
 
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """Let go of one's turn, and wait for another at the end; nothing where one has none."""
+    def aside(self, ask: Callable[[], Made]) -> Made:
+        """Return what a question brings; whoever has a turn lets go of it meanwhile, and waits
+        for another at the end."""
         free = self._own.free
         if free is None:
-            yield
-            return
+            return ask()
         free.put(None)
         try:
-            yield
+            return ask()
         finally:
             free.get()
+
+    def parked(self) -> None:
+        """Return None: whoever has a turn has a thread."""
+        return
 
 
 def _turns(count: int) -> SimpleQueue[None]:

@@ -1,11 +1,11 @@
 """Observer: follows each request from its beginning to its answer, for figures, log and spans.
 
-A request stays on one thread, and so do the marks of its steps: to note one is to append a moment
-to a list, and all are counted when the answer is there.
+A request stays in one context (PEP 567), and so do the marks of its steps: to note one is to append
+a moment to a list, and all are counted when the answer is there.
 """
 
-import threading
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +15,8 @@ from gateway.observing.metrics import Metrics
 from gateway.steps import Step
 from kernel.chance import Chance
 from kernel.clock import Clock, Micros
-from kernel.trace import Trace, begun, follow
+from kernel.trace import Trace, follow
+from kernel.trace import begun as trace_of
 
 Mark = tuple[Step, float]
 
@@ -54,13 +55,14 @@ class Spans(Protocol):
         ...
 
 
-class _Own(threading.local):
-    """The request of one thread."""
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A request that is not answered yet."""
 
-    marks: list[Mark] | None = None
     trace: Trace
     time: Micros
     began: float
+    marks: list[Mark]
 
 
 class Observer:
@@ -75,33 +77,35 @@ class Observer:
         self._metrics = metrics
         self._spans = spans
         self._log = structlog.get_logger()
-        self._own = _Own()
+        self._begun: ContextVar[_Begun | None] = ContextVar("begun", default=None)
 
     def begin(self, traceparent: str | None, arrived: float | None = None) -> Trace:
-        """Return the trace of the request that begins on this thread; `arrived` is when it was
+        """Return the trace of the request that begins in this context; `arrived` is when it was
         whole, by the same clock."""
-        own, keeps = self._own, self._spans.keeps if self._spans is not None else None
-        trace = begun(traceparent, self._chance, keeps)
+        keeps = self._spans.keeps if self._spans is not None else None
+        trace = trace_of(traceparent, self._chance, keeps)
         follow(trace)
-        own.trace, own.time, own.marks = trace, self._clock.now(), []
-        own.began = self._clock.monotonic()
+        began = self._clock.monotonic()
+        self._begun.set(_Begun(trace, self._clock.now(), began, []))
         if arrived is not None:
-            self._metrics.waited(max(0.0, own.began - arrived))
+            self._metrics.waited(max(0.0, began - arrived))
         return trace
 
     def at(self, step: Step) -> None:
         """Note that a step begins."""
-        marks = self._own.marks
-        if marks is not None:
-            marks.append((step, self._clock.monotonic()))
+        begun = self._begun.get()
+        if begun is not None:
+            begun.marks.append((step, self._clock.monotonic()))
 
     def end(self, answered: Answered) -> None:
         """Count and log the request whose answer is there."""
-        own, ended = self._own, self._clock.monotonic()
-        marks, own.marks = own.marks or [], None
-        seconds = ended - own.began
+        begun, ended = self._begun.get(), self._clock.monotonic()
+        if begun is None:
+            return
+        self._begun.set(None)
+        seconds = ended - begun.began
         self._metrics.answered(answered.route, answered.status, answered.reason, seconds)
-        self._metrics.steps(marks, ended)
+        self._metrics.steps(begun.marks, ended)
         self._log.info(
             "answered",
             method=answered.method,
@@ -110,6 +114,7 @@ class Observer:
             reason=answered.reason,
             ms=round(seconds * 1000, 2),
         )
-        if self._spans is not None and own.trace.sampled:
-            self._spans.take(Course(own.trace, own.time, own.began, marks, ended, answered))
+        if self._spans is not None and begun.trace.sampled:
+            course = Course(begun.trace, begun.time, begun.began, begun.marks, ended, answered)
+            self._spans.take(course)
         follow(None)

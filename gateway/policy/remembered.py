@@ -11,6 +11,7 @@ from gateway.policy.bundle import Bundle
 from gateway.policy.engines import PreparedEngine
 from kernel.names import Revision
 from kernel.recent import Recent
+from kernel.waits import OwnThread, Waits
 
 MOST = 4096
 MOST_BYTES = 8 * 1024 * 1024
@@ -25,12 +26,17 @@ class RememberingEngine:
     a failure to make one."""
 
     def __init__(
-        self, engine: PreparedEngine, told: Callable[[], None] = _nobody, most: int = MOST
+        self,
+        engine: PreparedEngine,
+        told: Callable[[], None] = _nobody,
+        waits: Waits = OwnThread(),  # noqa: B008 - it has no state
+        most: int = MOST,
     ) -> None:
-        """Take the engine, who is told of each decision that was remembered, and how many may be
-        held."""
+        """Take the engine, who is told of each decision that was remembered, how to wait for one
+        that was not, and how many may be held."""
         self._engine = engine
         self._told = told
+        self._waits = waits
         self.remembered: Recent[tuple[Revision, bytes], Decision] = Recent(most, MOST_BYTES)
 
     def prepare(self, bundle: Bundle) -> None:
@@ -44,7 +50,7 @@ class RememberingEngine:
         asked = (revision, input)
         decision = self.remembered.get(asked)
         if decision is None:
-            decision = self._engine.decide(input, revision)
+            decision = self._waits.aside(lambda: self._engine.decide(input, revision))
             self.remembered.keep(asked, decision, len(input))
         else:
             self._told()

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 
 from gateway.decision import OtherRevision
 from gateway.model import Decision
@@ -11,6 +10,7 @@ from gateway.policy.engines import PreparedEngine
 from kernel.clock import Clock
 from kernel.errors import Outdated
 from kernel.names import Revision
+from kernel.waits import OwnThread, Waits
 
 WITHIN = 10.0
 """Seconds after which nobody waits any more for an engine that still has other policies."""
@@ -27,15 +27,14 @@ class WaitingEngine:
         engine: PreparedEngine,
         in_force: Callable[[], Revision | None],
         clock: Clock,
-        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+        waits: Waits = OwnThread(),  # noqa: B008 - it has no state
         within: float = WITHIN,
     ) -> None:
-        """Take the engine, who knows what the ledger says is in force, and what stands around
-        every wait."""
+        """Take the engine, who knows what the ledger says is in force, and how to wait."""
         self._engine = engine
         self._in_force = in_force
         self._clock = clock
-        self._aside = aside
+        self._waits = waits
         self._within = within
         self._behind: tuple[Revision, float] | None = None
         self._lock = threading.Lock()
@@ -67,23 +66,25 @@ class WaitingEngine:
         return self._engine.healthy()
 
     def _again(self, input: bytes, revision: Revision, other: OtherRevision) -> Decision:
+        return self._waits.aside(lambda: self._until_it_has(input, revision, other))
+
+    def _until_it_has(self, input: bytes, revision: Revision, other: OtherRevision) -> Decision:
         until, first = self._until(revision), True
-        with self._aside():
-            while True:
-                if self._in_force() != revision:
-                    raise Outdated
-                if self._clock.monotonic() >= until:
-                    raise other
-                if first:
-                    self._count()
-                    first = False
-                self._never.wait(PAUSE)
-                try:
-                    decision = self._engine.decide(input, revision)
-                except OtherRevision:
-                    continue
-                self._behind = None
-                return decision
+        while True:
+            if self._in_force() != revision:
+                raise Outdated
+            if self._clock.monotonic() >= until:
+                raise other
+            if first:
+                self._count()
+                first = False
+            self._never.wait(PAUSE)
+            try:
+                decision = self._engine.decide(input, revision)
+            except OtherRevision:
+                continue
+            self._behind = None
+            return decision
 
     def _until(self, revision: Revision) -> float:
         """Return until when to wait for a revision: since the engine was first seen without it."""

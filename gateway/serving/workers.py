@@ -9,12 +9,13 @@ from typing import Any
 from gateway.addresses import is_postgres
 from gateway.app import build
 from gateway.ask import MAX_BODY
+from gateway.fibres import Fibres
 from gateway.intake import Intake
 from gateway.serving.board import Board
 from gateway.serving.parent import die_with_parent
 from gateway.serving.worker import Worker
 from gateway.settings import Settings
-from gateway.turns import AT_ONCE, WITH_SERVERS, Turns
+from gateway.turns import Turns
 from kernel.clock import Clock
 
 BEAT = 1.0
@@ -44,11 +45,15 @@ class Workers:
         die_with_parent()
         settings = self.settings
         servers = settings.redis or settings.opa_url or is_postgres(settings.database)
-        turns = Turns(WITH_SERVERS if servers else AT_ONCE)
+        turns = Turns()
+        fibres = None if servers else Fibres(turns)
         pools = {"turns": lambda: turns.taken}
-        application = Intake(build(self.settings, turns.aside, worker, pools), MAX_BODY, turns)
+        if fibres is not None:
+            pools["fibres"] = lambda: fibres.taken
+        application = build(settings, fibres or turns, worker, pools)
+        intake = Intake(application, MAX_BODY, turns, fibres)
         self._show_life(worker.number, asyncio.get_event_loop_policy().get_event_loop())
-        return application
+        return intake
 
     def _show_life(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
         """Beat from the loop itself, so that one that is stuck is found out."""

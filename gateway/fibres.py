@@ -1,0 +1,138 @@
+"""Fibres: exchanges take turns on one thread, and give it away only where they wait.
+
+Each exchange is a greenlet on the server's own thread: plain code that is suspended while its entry
+is written or its source answers, and goes on where it was. With threads, an exchange was woken and
+put to sleep some thirty times, mostly to queue for the interpreter.
+
+Whatever an exchange does without `aside` keeps the others waiting: that must be short. Who needs
+servers for every question (PostgreSQL, Redis, OPA) has threads instead (`gateway.turns`).
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from typing import TypeVar
+
+from greenlet import getcurrent, greenlet
+
+from kernel.waits import Made, Waits
+
+_Told = TypeVar("_Told")
+
+AT_ONCE = 64
+"""Exchanges that are under way; others wait where they arrived."""
+
+
+class Fibres:
+    """Carries calls out as greenlets of one event loop; implements `kernel.waits.Waits` for them,
+    and leaves other callers to their threads."""
+
+    def __init__(self, threads: Waits, at_once: int = AT_ONCE) -> None:
+        """Take how other callers wait, and how many calls may be under way."""
+        self._threads = threads
+        self._at_once = at_once
+        self._room = asyncio.Semaphore(at_once)
+        self._asking = ThreadPoolExecutor(at_once, "aside")
+        self._lock = threading.Lock()
+        self._free: list[_Berth] = []
+        self._calls: dict[Callable[[], None], None] = {}
+        self.taken = 0
+        """How many are under way."""
+
+    async def run(self, call: Callable[..., _Told], *given: object) -> _Told:
+        """Return what the call returns, or raise what it raises."""
+        async with self._room:
+            self.taken += 1
+            try:
+                fibre = _Fibre(call)
+                told = fibre.switch(*given)
+                while not fibre.dead:
+                    told = fibre.switch(await told)
+            finally:
+                self.taken -= 1
+        result: _Told = told
+        return result
+
+    def aside(self, ask: Callable[[], Made]) -> Made:
+        """Return what a question brings that is asked on another thread meanwhile."""
+        berth = self.parked()
+        if berth is None:
+            return self._threads.aside(ask)
+        asked = self._asking.submit(copy_context().run, ask)
+        asked.add_done_callback(lambda _: berth.release())
+        berth.acquire()
+        return asked.result()
+
+    def parked(self) -> "_Berth | None":
+        """Return where the fibre at hand waits; None for a caller that is none of ours."""
+        fibre = getcurrent()
+        return _Berth(self, fibre) if isinstance(fibre, _Fibre) else None
+
+    def let_go(self, berth: "_Berth") -> None:
+        """Wake whoever waits there, from any thread; many are woken at the price of one."""
+        with self._lock:
+            first = not self._free
+            self._free.append(berth)
+        if first:
+            with suppress(RuntimeError):  # at the end the loop is closed, and nobody waits
+                berth.loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        with self._lock:
+            free, self._free = self._free, []
+        for berth in free:
+            berth.wake()
+
+    def afterwards(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+        """Call once, when whoever can go on now has."""
+        if call not in self._calls:
+            self._calls[call] = None
+            loop.call_soon(self._call, call)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        del self._calls[call]
+        call()
+
+
+class _Fibre(greenlet):
+    """A call that can be suspended; what it hands to whoever made it is awaited there."""
+
+    def __init__(self, call: Callable[..., object]) -> None:
+        super().__init__(call)
+        self.maker = getcurrent()
+
+
+class _Berth:
+    """Implements `kernel.waits.Parked` for one fibre."""
+
+    __slots__ = ("_fibre", "_fibres", "_free", "_woken", "loop")
+
+    def __init__(self, fibres: Fibres, fibre: _Fibre) -> None:
+        self._fibres = fibres
+        self._fibre = fibre
+        self._free = False
+        self._woken: asyncio.Future[None] | None = None
+        self.loop = asyncio.get_running_loop()
+
+    def acquire(self, *, timeout: float = -1) -> bool:
+        if not self._free:
+            self._woken = self.loop.create_future()
+            timer = self.loop.call_later(timeout, self.wake) if timeout >= 0 else None
+            self._fibre.maker.switch(self._woken)
+            if timer is not None:
+                timer.cancel()
+        return self._free
+
+    def release(self) -> None:
+        self._free = True
+        self._fibres.let_go(self)
+
+    def afterwards(self, call: Callable[[], None]) -> None:
+        self._fibres.afterwards(self.loop, call)
+
+    def wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)

@@ -1,0 +1,49 @@
+"""Waits: how whoever serves a request waits for something outside while others work."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+Made = TypeVar("Made")
+
+
+class Parked(Protocol):
+    """Where one caller waits, without its thread, until somebody lets it go; shaped like a lock
+    that is held from the beginning."""
+
+    def acquire(self, *, timeout: float = -1) -> bool:
+        """Return True once let go, or False after so many seconds; for the caller alone."""
+        ...
+
+    def release(self) -> None:
+        """Let the caller go; for any thread."""
+        ...
+
+    def afterwards(self, call: Callable[[], None]) -> None:
+        """Have something called once, on the caller's thread, when all who can work have worked
+        as far as they could; for the caller alone."""
+        ...
+
+
+class Waits(Protocol):
+    """How the caller at hand waits."""
+
+    def aside(self, ask: Callable[[], Made]) -> Made:
+        """Return what a question that may take long brings, or raise what it raises; nobody who
+        holds a lock of a thread may ask so."""
+        ...
+
+    def parked(self) -> Parked | None:
+        """Return where to wait without a thread, or None where the thread is the caller's own."""
+        ...
+
+
+class OwnThread:
+    """Implements `Waits` where every caller has a thread: it simply waits."""
+
+    def aside(self, ask: Callable[[], Made]) -> Made:
+        """Return what the question brings."""
+        return ask()
+
+    def parked(self) -> None:
+        """Return None."""
+        return
