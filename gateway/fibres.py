@@ -46,13 +46,15 @@ class Fibres:
         """Return what the call returns, or raise what it raises."""
         async with self._room:
             self.taken += 1
+            fibre = _Fibre(call)
             try:
-                fibre = _Fibre(call)
                 told = fibre.switch(*given)
                 while not fibre.dead:
                     told = fibre.switch(await told)
             finally:
                 self.taken -= 1
+                if not fibre.dead:  # nobody waits for it any more
+                    fibre.throw()
         result: _Told = told
         return result
 

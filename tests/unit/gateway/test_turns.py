@@ -16,8 +16,7 @@ def test_no_more_work_at_once_than_may():
                 with mutex:
                     working.append(1)
                     most.append(len(working))
-                with turns.aside():
-                    pass
+                turns.aside(lambda: None)
                 with mutex:
                     working.pop()
 
@@ -42,15 +41,17 @@ def test_who_steps_aside_lets_another_work():
     with turns.working():
         thread.start()
         assert not seen.wait(0.05)
-        with turns.aside():
-            assert seen.wait(10)
+        assert turns.aside(lambda: seen.wait(30))
     thread.join()
 
 
 def test_a_turn_comes_back_whatever_happens():
-    turns = Turns(others=1)
-    with pytest.raises(ValueError, match="broken"), turns.working(), turns.aside():
+    def broken() -> None:
         raise ValueError("broken")
+
+    turns = Turns(others=1)
+    with pytest.raises(ValueError, match="broken"), turns.working():
+        turns.aside(broken)
     assert turns._free[Lane.OTHERS].qsize() == 1
 
 
@@ -70,6 +71,5 @@ def test_other_requests_that_hold_every_turn_of_theirs_keep_no_exchange_waiting(
 
 def test_a_thread_without_a_turn_steps_aside_from_none():
     turns = Turns(exchanges=1, others=1)
-    with turns.aside():
-        assert [free.qsize() for free in turns._free.values()] == [1, 1]
+    assert turns.aside(lambda: [free.qsize() for free in turns._free.values()]) == [1, 1]
     assert [free.qsize() for free in turns._free.values()] == [1, 1]

@@ -1,0 +1,202 @@
+"""Exchanges share one thread: who waits gives it away, and each goes on with what is its own."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+
+import pytest
+
+from gateway.fibres import Fibres
+from kernel.waits import OwnThread, Parked
+
+PATIENCE = 30.0
+NAME: ContextVar[str] = ContextVar("name", default="nobody")
+
+
+def carried_out(fibres: Fibres, *calls: Callable[[], object]) -> list[object]:
+    """Carry calls out at once, and return what each returned."""
+
+    async def all_of_them() -> list[object]:
+        async with asyncio.timeout(PATIENCE):
+            return list(await asyncio.gather(*map(fibres.run, calls)))
+
+    return asyncio.run(all_of_them())
+
+
+def berth(fibres: Fibres) -> Parked:
+    found = fibres.parked()
+    assert found is not None
+    return found
+
+
+def test_who_waits_lets_the_next_work_on_the_same_thread():
+    fibres, events, threads = Fibres(OwnThread()), [], set()
+    asked = threading.Event()
+
+    def first() -> str:
+        threads.add(threading.get_ident())
+        events.append("first asks")
+        fibres.aside(lambda: asked.wait(PATIENCE))
+        threads.add(threading.get_ident())
+        events.append("first goes on")
+        return "one"
+
+    def second() -> str:
+        threads.add(threading.get_ident())
+        events.append("second")
+        asked.set()
+        return "two"
+
+    assert carried_out(fibres, first, second) == ["one", "two"]
+    assert events == ["first asks", "second", "first goes on"]
+    assert threads == {threading.get_ident()}
+
+
+def test_what_is_asked_aside_has_the_context_of_who_asks_and_no_other():
+    fibres = Fibres(OwnThread())
+
+    def call(name: str) -> Callable[[], tuple[str, str]]:
+        def named() -> tuple[str, str]:
+            NAME.set(name)
+            told = fibres.aside(lambda: (time.sleep(0.01), NAME.get())[1])
+            return told, NAME.get()
+
+        return named
+
+    names = [f"exchange-{n}" for n in range(8)]
+    told = carried_out(fibres, *map(call, names))
+    assert told == [(name, name) for name in names]
+    assert NAME.get() == "nobody"
+
+
+def test_an_error_comes_back_to_who_asked_and_from_there_to_who_waits():
+    fibres, seen = Fibres(OwnThread()), []
+
+    def broken() -> None:
+        raise LookupError("the source")
+
+    def call() -> None:
+        try:
+            fibres.aside(broken)
+        except LookupError as error:
+            seen.append(str(error))
+        raise ValueError("the exchange")
+
+    with pytest.raises(ValueError, match="the exchange"):
+        carried_out(fibres, call)
+    assert seen == ["the source"]
+    assert fibres.taken == 0
+
+
+def test_a_caller_with_a_thread_of_its_own_waits_with_it():
+    fibres = Fibres(OwnThread())
+    assert fibres.parked() is None
+    assert fibres.aside(threading.get_ident) == threading.get_ident()
+
+
+def test_who_is_let_go_before_it_waits_does_not_wait():
+    fibres = Fibres(OwnThread())
+
+    def call() -> bool:
+        place = berth(fibres)
+        place.release()
+        return place.acquire()
+
+    assert carried_out(fibres, call) == [True]
+
+
+def test_who_is_not_let_go_in_time_goes_on_and_may_wait_again():
+    fibres = Fibres(OwnThread())
+
+    def call() -> list[bool]:
+        place = berth(fibres)
+        first = place.acquire(timeout=0.01)
+        threading.Timer(0.02, place.release).start()
+        return [first, place.acquire(timeout=PATIENCE), place.acquire()]
+
+    assert carried_out(fibres, call) == [[False, True, True]]
+
+
+def test_many_are_let_go_from_any_thread_and_nobody_is_forgotten():
+    fibres, places, done = Fibres(OwnThread()), [], threading.Event()
+
+    def call() -> bool:
+        place = berth(fibres)
+        places.append(place)
+        return place.acquire(timeout=PATIENCE)
+
+    def let_go() -> None:
+        while not done.is_set() or places:
+            if places:
+                places.pop().release()
+
+    threads = [threading.Thread(target=let_go) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        assert carried_out(fibres, *[call] * 500) == [True] * 500
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_what_is_to_come_afterwards_comes_once_and_after_all_who_can_work():
+    fibres, events = Fibres(OwnThread()), []
+
+    def call(name: str) -> Callable[[], None]:
+        def work() -> None:
+            place = berth(fibres)
+            events.append(name)
+            place.afterwards(after)
+            places.append(place)
+            place.acquire(timeout=PATIENCE)
+
+        return work
+
+    def after() -> None:
+        events.append("after")
+        while places:
+            places.pop().release()
+
+    places: list[Parked] = []
+    carried_out(fibres, *map(call, "abc"))
+    assert events == ["a", "b", "c", "after"]
+
+
+def test_no_more_are_under_way_than_may_be():
+    fibres, most = Fibres(OwnThread(), at_once=3), []
+
+    def call() -> None:
+        most.append(fibres.taken)
+        fibres.aside(lambda: time.sleep(0.002))
+
+    carried_out(fibres, *[call] * 12)
+    assert max(most) == 3
+    assert len(most) == 12
+
+
+def test_a_caller_that_went_leaves_nothing_behind_and_the_others_go_on():
+    fibres, ended, asked = Fibres(OwnThread()), [], threading.Event()
+
+    def call() -> None:
+        try:
+            fibres.aside(lambda: asked.wait(PATIENCE))
+        finally:
+            ended.append("went")
+
+    async def gone() -> str:
+        waiting = asyncio.ensure_future(fibres.run(call))
+        await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        del waiting
+        asked.set()
+        return await fibres.run(lambda: fibres.aside(lambda: "another"))
+
+    assert asyncio.run(gone()) == "another"
+    assert ended == ["went"]
+    assert fibres.taken == 0
