@@ -33,6 +33,8 @@ class RecordFormat(Format, Protocol):
 class FilesSource:
     """Answers from the file as it is now; while it is garbled, nothing is answered."""
 
+    blocks = True
+
     def __init__(
         self, address: SourceAddress, read: CsvRead | JsonRead, subject_at: Pointer
     ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from adapters.base import identifier, unknown
 from kernel.canonical import Json
@@ -14,6 +15,8 @@ from kernel.names import Pointer, Subject
 @dataclass(slots=True, repr=False)
 class MemorySource:
     """Answers from records by identifier; `refusing` makes it a source that is down."""
+
+    blocks: ClassVar[bool] = True
 
     name: str
     records: Mapping[str, Json]

@@ -10,6 +10,7 @@ import pycurl
 
 from adapters.peers import Peers
 from kernel.curl import strict_handle
+from kernel.waits import Perform, by_thread
 
 _DOWN = frozenset(
     {
@@ -74,11 +75,19 @@ class _Body:
 class HttpClient:
     """GETs from one host over kept-alive connections, a handle for each request under way."""
 
-    def __init__(self, peers: Peers, headers: list[str], limit: int) -> None:
-        """Keep whom we may connect to, what we send, and how many bytes may come back."""
+    def __init__(
+        self,
+        peers: Peers,
+        headers: list[str],
+        limit: int,
+        perform: Perform = by_thread,
+    ) -> None:
+        """Keep whom we may connect to, what we send, how many bytes may come back, and how a
+        transfer is carried out."""
         self._peers = peers
         self._headers = headers
         self._limit = limit
+        self._perform = perform
         self._idle: deque[pycurl.Curl] = deque()
 
     def get(self, url: str, seconds: float, more: Sequence[str] = ()) -> Answer:
@@ -94,7 +103,7 @@ class HttpClient:
         handle.setopt(pycurl.WRITEFUNCTION, body.write)
         handle.setopt(pycurl.HEADERFUNCTION, body.write_head)
         try:
-            handle.perform()
+            self._perform(handle)
         except pycurl.error as error:
             handle.close()
             raise self._meaning(error.args[0], body) from error

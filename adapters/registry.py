@@ -11,6 +11,7 @@ from adapters.rest import RestSource
 from adapters.sql import SqlSource
 from kernel.canonical import Json
 from kernel.names import Pointer
+from kernel.waits import Perform, by_thread
 
 KINDS = ("files", "rest", "sql")
 _FORMATS: Mapping[str, type[CsvRead | JsonRead]] = {"csv": CsvRead, "json": JsonRead}
@@ -26,9 +27,14 @@ def check(kind: str, read: Mapping[str, Json], pointers: Collection[str] = ()) -
 
 
 def build(
-    kind: str, read: Mapping[str, Json], subject_at: Pointer, address: SourceAddress
+    kind: str,
+    read: Mapping[str, Json],
+    subject_at: Pointer,
+    address: SourceAddress,
+    perform: Perform = by_thread,
 ) -> Source:
-    """Return the source of one service; raises `ValueError` when block or address is wrong."""
+    """Return the source of one service, which carries its transfers out as it is told; raises
+    `ValueError` when block or address is wrong."""
     block = _parse(kind, read)
     if not block.covers(subject_at):
         raise ValueError(f"read does not say where the source holds {subject_at}")
@@ -36,7 +42,7 @@ def build(
         case SqlRead():
             return SqlSource(address, block, subject_at)
         case RestRead():
-            return RestSource(address, block, subject_at)
+            return RestSource(address, block, subject_at, perform)
         case CsvRead() | JsonRead():
             return FilesSource(address, block, subject_at)
 

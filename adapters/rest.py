@@ -14,6 +14,7 @@ from kernel import trace
 from kernel.canonical import Json
 from kernel.clock import Deadline
 from kernel.names import Pointer, Subject
+from kernel.waits import Perform, by_thread
 
 _OK = 200
 _NO_ENTRY = frozenset({401, 403, 407})
@@ -23,11 +24,21 @@ _BUSY = frozenset({408, 425, 429})
 class RestSource:
     """Answers by one GET per person on the one host that settings name."""
 
-    def __init__(self, address: SourceAddress, read: RestRead, subject_at: Pointer) -> None:
+    blocks = False
+
+    def __init__(
+        self,
+        address: SourceAddress,
+        read: RestRead,
+        subject_at: Pointer,
+        perform: Perform = by_thread,
+    ) -> None:
         """Prepare the source; nothing is opened yet. Raises `ValueError` for a bad address."""
         self._base = _base(address.url)
         host = urlsplit(self._base).hostname or ""
-        self._http = HttpClient(Peers.of(host, address.allow), _headers(address.secret), MAX_RECORD)
+        self._http = HttpClient(
+            Peers.of(host, address.allow), _headers(address.secret), MAX_RECORD, perform
+        )
         self._faults = Faults(address.name)
         self._timeout = address.timeout
         self._read = read

@@ -77,6 +77,8 @@ class Plan(NamedTuple):
 class SqlSource:
     """Answers from a database, asking for the columns of the wanted fields and no others."""
 
+    blocks = True
+
     def __init__(self, address: SourceAddress, read: SqlRead, subject_at: Pointer) -> None:
         """Prepare the source; nothing is opened yet. Raises `ValueError` for a bad address."""
         self._database = _database(address)

@@ -219,7 +219,8 @@ class Ledger:
                     if jobs and not alone:  # only now, so that waiting for the lock grows the batch
                         jobs = [*own, *self._line.more(self._limits.batch - 1)]
                     if jobs:
-                        self._writer.commit(connection, jobs)
+                        with self._limits.waits.alone():
+                            self._writer.commit(connection, jobs)
                     else:
                         self._writer.keep(connection)
             except CommitUnknown:

@@ -10,20 +10,26 @@ servers for every question (PostgreSQL, Redis, OPA) has threads instead (`gatewa
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
+from time import monotonic
 from typing import TypeVar
 
+import pycurl
 from greenlet import getcurrent, greenlet
 
-from kernel.waits import Made, Waits
+from gateway.transfers import Transfers
+from kernel.waits import Made, Perform, Waits
 
 _Told = TypeVar("_Told")
 
 AT_ONCE = 64
 """Exchanges that are under way; others wait where they arrived."""
+LONGEST_REST = 0.02
+"""Seconds for which a thread that works for all has the interpreter to itself; the disk, on which
+it may be waiting, keeps nobody longer than that."""
 
 
 class Fibres:
@@ -39,6 +45,7 @@ class Fibres:
         self._lock = threading.Lock()
         self._free: list[_Berth] = []
         self._calls: dict[Callable[[], None], None] = {}
+        self._rest_until = 0.0
         self.taken = 0
         """How many are under way."""
 
@@ -48,6 +55,8 @@ class Fibres:
             self.taken += 1
             fibre = _Fibre(call)
             try:
+                if self._resting() > 0:
+                    await _Berth(self, fibre).rest()
                 told = fibre.switch(*given)
                 while not fibre.dead:
                     told = fibre.switch(await told)
@@ -73,16 +82,52 @@ class Fibres:
         fibre = getcurrent()
         return _Berth(self, fibre) if isinstance(fibre, _Fibre) else None
 
+    def performing(self) -> Perform:
+        """Return how transfers are carried out on the loop, for fibres."""
+        transfers, by_thread = Transfers(), self._threads.performing()
+
+        def perform(handle: pycurl.Curl) -> None:
+            berth = self.parked()
+            if berth is None:
+                by_thread(handle)
+            else:
+                transfers.perform(handle, berth)
+
+        return perform
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let the fibres rest while a thread works for all of them, but only so long: each time
+        that it let go of the interpreter, it would have to queue for it again."""
+        self._rest_until = monotonic() + LONGEST_REST
+        try:
+            yield
+        finally:
+            self._rest_until = 0.0
+            with self._lock:
+                waiting = self._free[:1]
+            for berth in waiting:
+                self._call_wake(berth.loop)
+
     def let_go(self, berth: "_Berth") -> None:
         """Wake whoever waits there, from any thread; many are woken at the price of one."""
         with self._lock:
             first = not self._free
             self._free.append(berth)
         if first:
-            with suppress(RuntimeError):  # at the end the loop is closed, and nobody waits
-                berth.loop.call_soon_threadsafe(self._wake)
+            self._call_wake(berth.loop)
+
+    def _call_wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        with suppress(RuntimeError):  # at the end the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(self._wake)
+
+    def _resting(self) -> float:
+        return self._rest_until - monotonic()
 
     def _wake(self) -> None:
+        if (rest := self._resting()) > 0:
+            asyncio.get_running_loop().call_later(rest, self._wake)
+            return
         with self._lock:
             free, self._free = self._free, []
         for berth in free:
@@ -127,6 +172,12 @@ class _Berth:
             if timer is not None:
                 timer.cancel()
         return self._free
+
+    def rest(self) -> "asyncio.Future[None]":
+        """Return what is done once a fibre that has not begun may begin."""
+        self._woken = self.loop.create_future()
+        self._fibres.let_go(self)
+        return self._woken
 
     def release(self) -> None:
         self._free = True

@@ -33,6 +33,11 @@ class Engine(Protocol):
 class Source(Protocol):
     """One service of an agency's system."""
 
+    @property
+    def blocks(self) -> bool:
+        """Say whether whoever asks holds a thread until the answer is there."""
+        ...
+
     def fetch(self, subject: Subject, fields: frozenset[Pointer], deadline: Deadline) -> Json:
         """Return the record with these fields, or raise `Refusal` with `source.unavailable`,
         `source.timeout`, `source.bad_answer`, or (exact) `subject.unknown`."""

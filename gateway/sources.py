@@ -51,7 +51,7 @@ class Sources:
             with self._gates.passing(service.source):
                 return source.fetch(warrant.ask.subject, wanted, deadline)
 
-        return self._waits.aside(ask)
+        return self._waits.aside(ask) if source.blocks else ask()
 
     def _source(self, service: Service, address: SourceAddress) -> Source:
         held = self._built.get(service.id)
@@ -60,7 +60,8 @@ class Sources:
         with self._lock:
             held = self._built.get(service.id)
             if held is None or held[0] != service:
-                source = build(service.adapter, service.read, service.subject_at, address)
+                perform = self._waits.performing()
+                source = build(service.adapter, service.read, service.subject_at, address, perform)
                 held = (service, source)
             else:
                 held = (service, held[1])

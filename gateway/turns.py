@@ -9,11 +9,11 @@ Exchanges have no threads at all where everything is in this process (`gateway.f
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
 from queue import SimpleQueue
 
-from kernel.waits import Made
+from kernel.waits import Made, Perform
 
 EXCHANGES = 8
 """Questions in between go to PostgreSQL, Redis or OPA, and a turn is held meanwhile."""
@@ -74,6 +74,14 @@ class Turns:
     def parked(self) -> None:
         """Return None: whoever has a turn has a thread."""
         return
+
+    def performing(self) -> Perform:
+        """Return libcurl's own way, without a turn meanwhile."""
+        return lambda handle: self.aside(handle.perform)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Return what does nothing: threads are too many to be told."""
+        return nullcontext()
 
 
 def _turns(count: int) -> SimpleQueue[None]:

@@ -1,9 +1,14 @@
 """Waits: how whoever serves a request waits for something outside while others work."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol, TypeAlias, TypeVar
+
+import pycurl
 
 Made = TypeVar("Made")
+Perform: TypeAlias = Callable[[pycurl.Curl], None]
+"""Carries one transfer out as its handle says, or raises `pycurl.error`."""
 
 
 class Parked(Protocol):
@@ -36,6 +41,20 @@ class Waits(Protocol):
         """Return where to wait without a thread, or None where the thread is the caller's own."""
         ...
 
+    def performing(self) -> Perform:
+        """Return how the transfers of one source are carried out: they share connections with
+        each other, and with nobody else."""
+        ...
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Stand around short work of a thread for all: who works by turns rests meanwhile."""
+        ...
+
+
+def by_thread(handle: pycurl.Curl) -> None:
+    """Carry a transfer out while the caller's thread waits, or raise `pycurl.error`."""
+    handle.perform()
+
 
 class OwnThread:
     """Implements `Waits` where every caller has a thread: it simply waits."""
@@ -47,3 +66,11 @@ class OwnThread:
     def parked(self) -> None:
         """Return None."""
         return
+
+    def performing(self) -> Perform:
+        """Return libcurl's own way."""
+        return by_thread
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Return what does nothing."""
+        return nullcontext()

@@ -1,0 +1,77 @@
+"""Transfers: what fibres fetch over HTTP, carried out by libcurl on their own event loop.
+
+libcurl tells which sockets it waits for and until when (its multi interface), and the loop tells it
+what came of that. A thread for each answer that is waited for cost more than the answer.
+"""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+import pycurl
+
+from kernel.waits import Parked
+
+_READ: Final = frozenset({pycurl.POLL_IN, pycurl.POLL_INOUT})
+_WRITE: Final = frozenset({pycurl.POLL_OUT, pycurl.POLL_INOUT})
+
+
+class Transfers:
+    """The transfers of one source, which keep their connections for those after them."""
+
+    def __init__(self) -> None:
+        """Prepare; the first transfer finds the loop."""
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._remind)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.Handle | None = None
+        self._waiting: dict[pycurl.Curl, Parked] = {}
+        self._ended: dict[pycurl.Curl, tuple[int, str]] = {}
+
+    def perform(self, handle: pycurl.Curl, parked: Parked) -> None:
+        """Carry a transfer out while its caller is parked; raises `pycurl.error`."""
+        self._loop = asyncio.get_running_loop()
+        self._waiting[handle] = parked
+        self._multi.add_handle(handle)
+        try:
+            parked.acquire()
+        finally:
+            self._multi.remove_handle(handle)
+            self._waiting.pop(handle, None)
+            code, words = self._ended.pop(handle, (pycurl.E_ABORTED_BY_CALLBACK, ""))
+        if code != pycurl.E_OK:
+            raise pycurl.error(code, words)
+
+    def _watch(self, what: int, socket: int, *_: object) -> None:
+        """Have the loop watch a socket as libcurl asks for it."""
+        if self._loop is None or self._loop.is_closed():
+            return
+        if what in _READ:
+            self._loop.add_reader(socket, partial(self._go_on, socket, pycurl.CSELECT_IN))
+        else:
+            self._loop.remove_reader(socket)
+        if what in _WRITE:
+            self._loop.add_writer(socket, partial(self._go_on, socket, pycurl.CSELECT_OUT))
+        else:
+            self._loop.remove_writer(socket)
+
+    def _remind(self, millis: int) -> None:
+        """Have the loop call libcurl after so many milliseconds; never, where that is negative."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._loop is not None and millis >= 0:
+            due = partial(self._go_on, pycurl.SOCKET_TIMEOUT, 0)
+            self._timer = self._loop.call_later(millis / 1000, due)
+
+    def _go_on(self, socket: int, what: int) -> None:
+        self._multi.socket_action(socket, what)
+        more = True
+        while more:
+            more, whole, broken = self._multi.info_read()
+            ended = [(handle, pycurl.E_OK, "") for handle in whole]
+            for handle, code, words in [*ended, *broken]:
+                self._ended[handle] = (code, words)
+                if (parked := self._waiting.pop(handle, None)) is not None:
+                    parked.release()
