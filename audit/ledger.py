@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Self
 
 import orjson
@@ -13,7 +12,7 @@ from audit.batch import Committed, Placed
 from audit.checkpoint import Checkpoint, Signer, tlog_proof
 from audit.guard import Guard
 from audit.merkle import inclusion
-from audit.model import BadLedger, Turn
+from audit.model import BadLedger, Limits, Turn
 from audit.waiting import Job, Line, Refused, settle, unavailable
 from audit.writer import Keys, Writer
 from kernel.canonical import Json
@@ -22,7 +21,6 @@ from kernel.clock import Clock, Deadline
 from kernel.database_model import CommitUnknown, Database, Forked, Replaced, StorageError
 from kernel.effect import Effect
 from kernel.entry import Entry
-from kernel.waits import OwnThread, Waits
 
 _log = logging.getLogger(__name__)
 
@@ -30,18 +28,6 @@ _AGAIN = 1.0
 """Seconds after which a ledger that does not serve looks whether it can."""
 _LEAST = 0.02
 """Seconds between two looks at the guard's head."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a caller waits, how many may wait, how many commit at once, and how old the
-    guard's head may get; in seconds and entries. `waits` is how callers wait for a batch."""
-
-    patience: float = 2.0
-    waiting: int = 4096
-    batch: int = 256
-    head_age: float = 0.5
-    waits: Waits = field(default_factory=OwnThread)
 
 
 class Ledger:

@@ -1,12 +1,13 @@
 """Nouns of the ledger: its head, its faults, and an entry as a person may see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kernel.canonical import Json
 from kernel.clock import Micros
 from kernel.entry import Entry
+from kernel.waits import OwnThread, Waits
 
 SHARD = 1
 """The one shard of this database; more come as rows of their own."""
@@ -86,3 +87,15 @@ class Page:
     entries: tuple[Activity, ...]
     total: int
     before: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a caller waits, how many may wait, how many commit at once, and how old the
+    guard's head may get; in seconds and entries. `waits` is how callers wait for a batch."""
+
+    patience: float = 2.0
+    waiting: int = 4096
+    batch: int = 256
+    head_age: float = 0.5
+    waits: Waits = field(default_factory=OwnThread)

@@ -8,7 +8,8 @@ from pathlib import Path
 from adapters.registry import check
 from audit.checkpoint import Signer
 from audit.disclosures import RootKey
-from audit.ledger import Ledger, Limits
+from audit.ledger import Ledger
+from audit.model import Limits
 from audit.writer import Keys
 from consent.store import ConsentStore
 from crypto.keys import KeyRing

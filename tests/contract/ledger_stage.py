@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit.checkpoint import Signer
 from audit.disclosures import RootKey
 from audit.guard_directory import DirectoryGuard
-from audit.ledger import Ledger, Limits
+from audit.ledger import Ledger
+from audit.model import Limits
 from audit.writer import Keys
 from kernel.canonical import Json
 from kernel.chance import SystemChance

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from audit.leaf import BadEntry
-from audit.ledger import Limits
 from audit.merkle import leaf_hash
+from audit.model import Limits
 from audit.person import activity
 from audit.verify_tree import VerifierKey, check_inclusion
 from kernel.effect import Effect, Key, Write

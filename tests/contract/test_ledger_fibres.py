@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit.ledger import Limits
+from audit.model import Limits
 from gateway.fibres import Fibres
 from kernel.clock import Deadline
 from kernel.errors import Reason, Refusal

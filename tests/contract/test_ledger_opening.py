@@ -12,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from audit.checkpoint import Signer
 from audit.guard import GuardUnreadable
 from audit.guard_directory import DirectoryGuard
-from audit.ledger import Limits
 from audit.merkle import EMPTY
-from audit.model import BadLedger, Tree
+from audit.model import BadLedger, Limits, Tree
 from kernel.entry import EntryType
 from kernel.errors import Reason, Refusal
 from tests.contract import ledger_stage as stage

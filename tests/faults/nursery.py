@@ -19,6 +19,7 @@ from typing import Self
 import alembic.command  # noqa: F401 - the first start imports it late
 
 import audit.ledger
+import audit.model
 import kernel.database_sqlite
 from gateway import rooms as gateway_rooms
 from gateway.commands.opening import PLAIN
@@ -108,7 +109,7 @@ def main() -> None:
     gateway_rooms.prepare = lambda *_: in_force
     # Every commit keeps the guard's head, and checkpoints come often: more calls that can fail.
     # Patience outlasts a busy machine, so that whatever is refused is refused for the fault.
-    limits = audit.ledger.Limits(patience=20.0, head_age=0.0)
+    limits = audit.model.Limits(patience=20.0, head_age=0.0)
     gateway_rooms.Limits = lambda **_: limits
     kernel.database_sqlite._CHECKPOINT_ROWS = 40
     kernel.database_sqlite._TRUNCATE_BYTES = 32 * 1024

@@ -12,7 +12,7 @@ import pytest
 
 from audit import verify
 from audit.export import export
-from audit.ledger import Limits
+from audit.model import Limits
 from audit.verify_source import Directory
 from kernel.effect import Effect, Key, Write
 from kernel.errors import Reason, Refusal

@@ -8,6 +8,7 @@ from adapters.model import SourceAddress
 from gateway.gates import Gates
 from gateway.sources import Sources
 from kernel.errors import Reason, Refusal
+from kernel.waits import OwnThread
 from tests.unit.gateway import parts
 
 CSV = {
@@ -31,7 +32,7 @@ def folder(tmp_path):
 def sources(folder):
     address = SourceAddress("population", folder.as_uri(), timeout=2.0)
     clock = parts.Set()
-    return Sources({"population": address}, clock, Gates({"population"}, 8, clock))
+    return Sources({"population": address}, clock, Gates({"population"}, 8, clock), OwnThread())
 
 
 def ask(sources, service=SERVICE):
