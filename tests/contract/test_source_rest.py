@@ -1,5 +1,6 @@
 """The REST adapter against real sockets that answer late, wrongly, too much or not at all."""
 
+import asyncio
 import gzip
 import json
 import socket
@@ -7,7 +8,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -22,12 +23,55 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from adapters.base import Source
+from adapters.model import SourceAddress
 from adapters.record import MAX_RECORD
 from adapters.registry import build
+from gateway.fibres import Fibres
+from kernel.canonical import Json
 from kernel.errors import Exact, Reason, Refusal
+from kernel.waits import OwnThread, Perform
 from tests.contract.asking import ask, refusal
 from tests.contract.loopback import Handler, Loopback, answer, sends, serving
 from tests.contract.sources import PEOPLE, REST_READ, SUBJECT_AT, at
+
+HOW = {"by thread": False, "in fibres": True}
+
+
+class InFibres:
+    """A source that is asked from fibres of a loop in a thread of its own."""
+
+    blocks = False
+
+    def __init__(self, made: Callable[[Perform], Source]) -> None:
+        self.fibres, self.loop = Fibres(OwnThread()), asyncio.new_event_loop()
+        self.source = made(self.fibres.performing())
+        self.thread = threading.Thread(target=self.loop.run_forever, name="loop")
+        self.thread.start()
+
+    def fetch(self, *asked: Any) -> Json:
+        answer = asyncio.run_coroutine_threadsafe(
+            self.fibres.run(self.source.fetch, *asked), self.loop
+        )
+        return answer.result(60)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self.source.close)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@pytest.fixture(params=HOW, autouse=True)
+def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask as threads do, and as fibres do."""
+    monkeypatch.setitem(HOW, "now", HOW[request.param])
+
+
+def made(read: dict[str, Any], address: SourceAddress) -> Source:
+    if HOW["now"]:
+        return InFibres(lambda perform: build("rest", read, SUBJECT_AT, address, perform))
+    return build("rest", read, SUBJECT_AT, address)
+
 
 GOOD = json.dumps(PEOPLE["RN-1"], ensure_ascii=False).encode()
 
@@ -37,7 +81,7 @@ def asking(
     handler: Handler, read: dict[str, Any] = REST_READ, **settings: Any
 ) -> Iterator[tuple[Source, Loopback]]:
     with serving(handler) as server:
-        source = build("rest", read, SUBJECT_AT, at("register", server.url, **settings))
+        source = made(read, at("register", server.url, **settings))
         try:
             yield source, server
         finally:
@@ -253,7 +297,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch)
 def test_a_host_that_turns_out_to_be_this_machine_is_never_connected_to(host: str) -> None:
     with serving(sends(answer(GOOD))) as server:
         address = at("register", f"https://{host}:{server.url.rpartition(':')[2]}")
-        source = build("rest", REST_READ, SUBJECT_AT, address)
+        source = made(REST_READ, address)
         assert refusal(source).reason is Reason.SOURCE_UNAVAILABLE
         assert not server.connections
         source.close()
@@ -290,7 +334,7 @@ def test_a_certificate_counts_only_when_the_machine_trusts_its_issuer(
     tls.load_cert_chain(certificate)
     with serving(sends(answer(GOOD)), tls) as server:
         address = at("register", server.url, secret="s3cret")
-        source = build("rest", REST_READ, SUBJECT_AT, address)
+        source = made(REST_READ, address)
         assert refusal(source).reason is Reason.SOURCE_UNAVAILABLE
         assert not server.requests
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

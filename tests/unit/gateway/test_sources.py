@@ -72,6 +72,8 @@ def test_the_deadline_is_the_sources_own(monkeypatch, sources):
     given = []
 
     class Asked:
+        blocks = True
+
         def fetch(self, subject, fields, deadline):
             given.append((subject, fields, deadline.left()))
             return {}
@@ -85,6 +87,8 @@ def test_whom_the_facts_are_about_is_asked_for_besides_and_only_then(monkeypatch
     asked = []
 
     class Asked:
+        blocks = True
+
         def fetch(self, subject, fields, deadline):
             asked.append(fields)
             return {}
