@@ -45,7 +45,7 @@ class InFibres:
     def __init__(self, made: Callable[[Perform], Source]) -> None:
         self.fibres, self.loop = Fibres(OwnThread()), asyncio.new_event_loop()
         self.source = made(self.fibres.performing())
-        self.thread = threading.Thread(target=self.loop.run_forever, name="loop")
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
     def fetch(self, *asked: Any) -> Json:
@@ -55,10 +55,14 @@ class InFibres:
         return answer.result(60)
 
     def close(self) -> None:
-        self.loop.call_soon_threadsafe(self.source.close)
-        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.loop.call_soon_threadsafe(self._end)
         self.thread.join()
         self.loop.close()
+
+    def _end(self) -> None:
+        self.source.close()
+        del self.source  # and with it the connections that it kept
+        self.loop.stop()
 
 
 @pytest.fixture(params=HOW, autouse=True)
