@@ -10,7 +10,7 @@ import pycurl
 
 from adapters.peers import Peers
 from kernel.curl import strict_handle
-from kernel.waits import Perform, by_thread
+from kernel.waits import BY_THREAD, Perform
 
 _DOWN = frozenset(
     {
@@ -80,7 +80,7 @@ class HttpClient:
         peers: Peers,
         headers: list[str],
         limit: int,
-        perform: Perform = by_thread,
+        perform: Perform = BY_THREAD,
     ) -> None:
         """Keep whom we may connect to, what we send, how many bytes may come back, and how a
         transfer is carried out."""
@@ -122,6 +122,7 @@ class HttpClient:
         """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
+        self._perform.close()
 
     def _meaning(self, code: int, body: _Body) -> Late | Broken:
         if code == pycurl.E_OPERATION_TIMEDOUT:

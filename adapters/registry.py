@@ -11,7 +11,7 @@ from adapters.rest import RestSource
 from adapters.sql import SqlSource
 from kernel.canonical import Json
 from kernel.names import Pointer
-from kernel.waits import Perform, by_thread
+from kernel.waits import BY_THREAD, Perform
 
 KINDS = ("files", "rest", "sql")
 _FORMATS: Mapping[str, type[CsvRead | JsonRead]] = {"csv": CsvRead, "json": JsonRead}
@@ -31,7 +31,7 @@ def build(
     read: Mapping[str, Json],
     subject_at: Pointer,
     address: SourceAddress,
-    perform: Perform = by_thread,
+    perform: Perform = BY_THREAD,
 ) -> Source:
     """Return the source of one service, which carries its transfers out as it is told; raises
     `ValueError` when block or address is wrong."""

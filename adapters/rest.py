@@ -14,7 +14,7 @@ from kernel import trace
 from kernel.canonical import Json
 from kernel.clock import Deadline
 from kernel.names import Pointer, Subject
-from kernel.waits import Perform, by_thread
+from kernel.waits import BY_THREAD, Perform
 
 _OK = 200
 _NO_ENTRY = frozenset({401, 403, 407})
@@ -31,7 +31,7 @@ class RestSource:
         address: SourceAddress,
         read: RestRead,
         subject_at: Pointer,
-        perform: Perform = by_thread,
+        perform: Perform = BY_THREAD,
     ) -> None:
         """Prepare the source; nothing is opened yet. Raises `ValueError` for a bad address."""
         self._base = _base(address.url)

@@ -17,7 +17,6 @@ from contextvars import copy_context
 from time import monotonic
 from typing import TypeVar
 
-import pycurl
 from greenlet import getcurrent, greenlet
 
 from gateway.transfers import Transfers
@@ -84,16 +83,7 @@ class Fibres:
 
     def performing(self) -> Perform:
         """Return how transfers are carried out on the loop, for fibres."""
-        transfers, by_thread = Transfers(), self._threads.performing()
-
-        def perform(handle: pycurl.Curl) -> None:
-            berth = self.parked()
-            if berth is None:
-                by_thread(handle)
-            else:
-                transfers.perform(handle, berth)
-
-        return perform
+        return Transfers(self.parked, self._threads.performing())
 
     @contextmanager
     def alone(self) -> Iterator[None]:

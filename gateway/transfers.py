@@ -5,22 +5,26 @@ what came of that. A thread for each answer that is waited for cost more than th
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 import pycurl
 
-from kernel.waits import Parked
+from kernel.waits import Parked, Perform
 
 _READ: Final = frozenset({pycurl.POLL_IN, pycurl.POLL_INOUT})
 _WRITE: Final = frozenset({pycurl.POLL_OUT, pycurl.POLL_INOUT})
 
 
 class Transfers:
-    """The transfers of one source, which keep their connections for those after them."""
+    """Implements `kernel.waits.Perform` for fibres, and leaves other callers to their threads."""
 
-    def __init__(self) -> None:
-        """Prepare; the first transfer finds the loop."""
+    def __init__(self, parked: Callable[[], Parked | None], threads: Perform) -> None:
+        """Take where the caller at hand waits, and what callers with threads do; the first
+        transfer finds the loop."""
+        self._parked = parked
+        self._threads = threads
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._remind)
@@ -29,8 +33,12 @@ class Transfers:
         self._waiting: dict[pycurl.Curl, Parked] = {}
         self._ended: dict[pycurl.Curl, tuple[int, str]] = {}
 
-    def perform(self, handle: pycurl.Curl, parked: Parked) -> None:
-        """Carry a transfer out while its caller is parked; raises `pycurl.error`."""
+    def __call__(self, handle: pycurl.Curl, /) -> None:
+        """Carry a transfer out while its caller is parked, or raise `pycurl.error`."""
+        parked = self._parked()
+        if parked is None:
+            self._threads(handle)
+            return
         self._loop = asyncio.get_running_loop()
         self._waiting[handle] = parked
         self._multi.add_handle(handle)
@@ -42,6 +50,11 @@ class Transfers:
             code, words = self._ended.pop(handle, (pycurl.E_ABORTED_BY_CALLBACK, ""))
         if code != pycurl.E_OK:
             raise pycurl.error(code, words)
+
+    def close(self) -> None:
+        """Close the connections that are kept; for the loop's thread, and once nobody waits."""
+        self._multi.close()
+        self._threads.close()
 
     def _watch(self, what: int, socket: int, *_: object) -> None:
         """Have the loop watch a socket as libcurl asks for it."""

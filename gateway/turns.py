@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import Enum, auto
 from queue import SimpleQueue
 
+import pycurl
+
 from kernel.waits import Made, Perform
 
 EXCHANGES = 8
@@ -77,11 +79,24 @@ class Turns:
 
     def performing(self) -> Perform:
         """Return libcurl's own way, without a turn meanwhile."""
-        return lambda handle: self.aside(handle.perform)
+        return _Aside(self)
 
     def alone(self) -> AbstractContextManager[None]:
         """Return what does nothing: threads are too many to be told."""
         return nullcontext()
+
+
+class _Aside:
+    """Implements `kernel.waits.Perform` for threads that have turns."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def __call__(self, handle: pycurl.Curl, /) -> None:
+        self._turns.aside(handle.perform)
+
+    def close(self) -> None:
+        """Do nothing: each handle keeps its own connection."""
 
 
 def _turns(count: int) -> SimpleQueue[None]:

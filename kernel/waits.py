@@ -2,13 +2,24 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeVar
 
 import pycurl
 
 Made = TypeVar("Made")
-Perform: TypeAlias = Callable[[pycurl.Curl], None]
-"""Carries one transfer out as its handle says, or raises `pycurl.error`."""
+
+
+class Perform(Protocol):
+    """How the transfers of one source are carried out: they share connections with each other, and
+    with nobody else."""
+
+    def __call__(self, handle: pycurl.Curl, /) -> None:
+        """Carry one transfer out as its handle says, or raise `pycurl.error`."""
+        ...
+
+    def close(self) -> None:
+        """Close the connections that are kept beside those of handles."""
+        ...
 
 
 class Parked(Protocol):
@@ -42,8 +53,7 @@ class Waits(Protocol):
         ...
 
     def performing(self) -> Perform:
-        """Return how the transfers of one source are carried out: they share connections with
-        each other, and with nobody else."""
+        """Return how the transfers of one source are to be carried out."""
         ...
 
     def alone(self) -> AbstractContextManager[None]:
@@ -51,9 +61,18 @@ class Waits(Protocol):
         ...
 
 
-def by_thread(handle: pycurl.Curl) -> None:
-    """Carry a transfer out while the caller's thread waits, or raise `pycurl.error`."""
-    handle.perform()
+class ByThread:
+    """Implements `Perform` by the caller's thread, which waits."""
+
+    def __call__(self, handle: pycurl.Curl, /) -> None:
+        """Carry the transfer out."""
+        handle.perform()
+
+    def close(self) -> None:
+        """Do nothing: each handle keeps its own."""
+
+
+BY_THREAD = ByThread()
 
 
 class OwnThread:
@@ -69,7 +88,7 @@ class OwnThread:
 
     def performing(self) -> Perform:
         """Return libcurl's own way."""
-        return by_thread
+        return BY_THREAD
 
     def alone(self) -> AbstractContextManager[None]:
         """Return what does nothing."""

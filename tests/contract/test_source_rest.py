@@ -61,7 +61,6 @@ class InFibres:
 
     def _end(self) -> None:
         self.source.close()
-        del self.source  # and with it the connections that it kept
         self.loop.stop()
 
 
