@@ -1,6 +1,7 @@
 """Beside: the governed exchange and what a user would pick instead, under one load generator."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from tests.flow.office import record_of
 
 PEOPLE = 500
 CONNECTIONS = (1, 8, 32, 64)
+CORES = len(os.sched_getaffinity(0))
 SPARE = 1.6
 """How many more requests are made than the warm-up lets expect; a proof serves once."""
 CACHE = "caching.inter_query_builtin_value_cache.named.io_jwt.max_num_entries=1000"
@@ -80,13 +82,17 @@ def governed(
 
 
 @contextmanager
-def country_with(country: Country, source: str, **settings: str) -> Iterator[RunningCountry]:
-    """Run the country with its tax office elsewhere."""
+def country_with(
+    country: Country, source: str, workers: int = 1, **settings: str
+) -> Iterator[RunningCountry]:
+    """Run the country's gateway with so many workers, and its tax office elsewhere."""
     more = {"GATEWAY_SOURCE_TAX_URL": source, **UNLIMITED, **settings}
     country = replace(country, settings={**country.settings, **more})
     processes = Processes(country.place.state / "logs", lambda name: None)
     try:
-        processes.start([one for one in programs(country) if one.name == "gateway"])
+        (gateway,) = [one for one in programs(country) if one.name == "gateway"]
+        arguments = [*gateway.arguments, "--workers", str(workers)]
+        processes.start([replace(gateway, arguments=arguments)])
         yield RunningCountry(country, processes)
     finally:
         processes.stop()
@@ -195,13 +201,14 @@ def run(place: Path, seconds: int = 6) -> dict[str, dict]:
         with passing(f"{source}/v1/people/{numbers[0]}") as url:
             requests = [raw("POST", "/", {"Host": "x"}, b"{}")]
             table["bare pass-through, 32"] = row(load(place, url, requests, 32, seconds))
-        with country_with(country, source) as running:
-            for connections in CONNECTIONS:
-                table[f"governed exchange, {connections}"] = governed(
-                    place, running, numbers, connections, seconds
-                )
+        for workers in (1, CORES):
+            with country_with(country, source, workers) as running:
+                for connections in CONNECTIONS:
+                    name = f"governed exchange, {workers} workers, {connections}"
+                    told = governed(place, running, numbers, connections, seconds)
+                    table[name] = told
     beside = table["nginx and OPA, 32"]["per second"]
-    ours = table["governed exchange, 32"]["per second"]
+    ours = table[f"governed exchange, {CORES} workers, 32"]["per second"]
     return {
         "Governed exchange and what stands beside it": table,
         "Ratio": {"exchanges : nginx and OPA": round(ours / beside, 3)},
