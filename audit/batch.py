@@ -138,7 +138,7 @@ class Batch:
         """Return level, number and root of the tiles that this batch filled."""
         filled = []
         level, span = 0, TILE
-        while span <= self.growth.size:
+        while self.growth.before // span < self.growth.size // span:
             filled += [
                 (level, n, self.growth.subtree(n * span, (n + 1) * span))
                 for n in range(self.growth.before // span, self.growth.size // span)
