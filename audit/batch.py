@@ -5,6 +5,7 @@ Pure but for the keys that seal: the rows come in as data, and what changed goes
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from audit import journal, leaf
 from audit.checkpoint import Checkpoint, tlog_proof
@@ -40,8 +41,7 @@ class _View:
         return self._rows[key]
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """What a batch left behind for its callers: enough to prove each of its entries."""
 
     origin: str
