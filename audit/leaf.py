@@ -223,4 +223,4 @@ def _well_formed(name: str, value: str) -> bool:
 
 
 def _base64url(data: bytes) -> str:
-    return b2a_base64(data, newline=False).translate(_URL_SAFE).rstrip(b"=").decode("ascii")
+    return b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
