@@ -5,6 +5,7 @@ Pure but for the keys that seal: the rows come in as data, and what changed goes
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from audit import journal, leaf
 from audit.checkpoint import Checkpoint, tlog_proof
@@ -40,8 +41,7 @@ class _View:
         return self._rows[key]
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """What a batch left behind for its callers: enough to prove each of its entries."""
 
     origin: str
@@ -138,7 +138,7 @@ class Batch:
         """Return level, number and root of the tiles that this batch filled."""
         filled = []
         level, span = 0, TILE
-        while span <= self.growth.size:
+        while self.growth.before // span < self.growth.size // span:
             filled += [
                 (level, n, self.growth.subtree(n * span, (n + 1) * span))
                 for n in range(self.growth.before // span, self.growth.size // span)

@@ -94,43 +94,42 @@ def consistency(old: int, new: int, subtree: Subtree) -> list[bytes]:
 class Growth:
     """A tree that grows by some leaves: its edge before them suffices for everything after."""
 
-    __slots__ = ("_known", "before", "hashes")
+    __slots__ = ("_known", "_parts", "before", "hashes", "size")
 
     def __init__(self, size: int, edge: Sequence[bytes]) -> None:
         """Start from a tree of this size and the hashes of its perfect subtrees."""
         ranges = parts(size)
         if len(ranges) != len(edge):
             raise ValueError("the edge does not belong to a tree of this size")
-        self.before = size
+        self.before = self.size = size
         self.hashes: list[bytes] = []
+        self._parts = ranges
         self._known = dict(zip(ranges, edge, strict=True))
-
-    @property
-    def size(self) -> int:
-        """Return the size with the new leaves."""
-        return self.before + len(self.hashes)
+        """The perfect subtrees of which the hash is known, which later leaves never change."""
 
     def extend(self, hashes: Iterable[bytes]) -> None:
-        """Add leaf hashes at the right."""
-        size = self.size
+        """Add leaf hashes at the right; two neighbours of one width become one, twice as wide."""
         for value in hashes:
-            self._known[size, size + 1] = value
             self.hashes.append(value)
-            size += 1
+            start, end = self.size, self.size + 1
+            self._known[start, end] = value
+            while self._parts and start - self._parts[-1][0] == end - start:
+                left = self._parts.pop()
+                start = left[0]
+                self._known[start, end] = node_hash(self._known[left], self._known[left[1], end])
+            self._parts.append((start, end))
+            self.size = end
 
     def subtree(self, start: int, end: int) -> bytes:
         """Return MTH(D[start:end]); `KeyError` when it lies inside what was there before."""
         known = self._known.get((start, end))
         if known is not None:
             return known
-        complete = (end - start) & (end - start - 1) == 0
-        if complete and end <= max(self.before, start + 1):
+        width = end - start
+        if width & (width - 1) == 0:
             raise KeyError((start, end))
         split = middle(start, end)
-        value = node_hash(self.subtree(start, split), self.subtree(split, end))
-        if complete:  # later leaves never change it
-            self._known[start, end] = value
-        return value
+        return node_hash(self.subtree(start, split), self.subtree(split, end))
 
     def root(self) -> bytes:
         """Return the root with the new leaves."""
@@ -138,7 +137,7 @@ class Growth:
 
     def edge(self) -> list[bytes]:
         """Return the hashes of the perfect subtrees with the new leaves."""
-        return [self.subtree(start, end) for start, end in parts(self.size)]
+        return [self._known[part] for part in self._parts]
 
     def inclusion(self, index: int) -> list[bytes]:
         """Return the inclusion proof of a new leaf in the grown tree."""

@@ -17,8 +17,7 @@ class BadLedger(Exception):
     """The ledger cannot be trusted, so it does not open; the message says what was found."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The ledger's state row: the tree, the last entry's time, the control epoch, the batch."""
 
     origin: str
@@ -30,8 +29,7 @@ class Head:
     batch: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
+class Tree(NamedTuple):
     """A tree head: how many entries, and the root over them."""
 
     size: int

@@ -7,7 +7,7 @@ nothing opens, whichever step a crash hits.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from audit import journal, leaf, opening, shards, store
 from audit.batch import Batch
@@ -100,7 +100,7 @@ def carry_out(
     A change whose effect raises `Refusal` is in force already and is left out.
     """
     origin = shards.following(loss.note.partition("\n")[0])
-    head = replace(loss.head, origin=origin, epoch=loss.head.epoch + loss.end + _ROOM)
+    head = loss.head._replace(origin=origin, epoch=loss.head.epoch + loss.end + _ROOM)
     connection.begin()
     if store.head(connection) != loss.head:
         raise BadLedger("the database changed while it was looked at: another recovery runs")

@@ -122,7 +122,7 @@ def _asked(keys: Iterable[Key]) -> list[tuple[str, Question]]:
     asked: list[tuple[str, Question]] = []
     for table, distinct in wanted.items():
         sql, rows = TABLES[table], list(distinct)
-        if any(len(values) != len(sql.keys) for values in rows):
+        if {*map(len, rows)} != {len(sql.keys)}:
             raise ValueError(f"a key of {table} has {len(sql.keys)} values")
         for start in range(0, len(rows), _MOST):
             part = rows[start : start + _MOST]

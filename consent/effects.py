@@ -35,12 +35,12 @@ def used(release: Release) -> Effect:
     consent = release.consent
     if consent is None:
         return Effect(blocks, lambda rows, _: _unblocked(rows, blocks))
-    reads = (*blocks, record_key(consent), count_key(consent, release.service))
+    keys = (record_key(consent), count_key(consent, release.service))
 
     def apply(rows: Rows, moment: Moment) -> Sequence[Write]:
-        return (*_unblocked(rows, blocks), *_counted(rows, moment, release, consent))
+        return (*_unblocked(rows, blocks), *_counted(rows, moment, release, keys))
 
-    return Effect(reads, apply)
+    return Effect((*blocks, *keys), apply)
 
 
 def _unblocked(rows: Rows, blocks: tuple[Key, ...]) -> Sequence[Write]:
@@ -55,9 +55,10 @@ def _unblocked(rows: Rows, blocks: tuple[Key, ...]) -> Sequence[Write]:
 
 
 def _counted(
-    rows: Rows, moment: Moment, release: Release, consent: ConsentId
+    rows: Rows, moment: Moment, release: Release, keys: tuple[Key, Key]
 ) -> tuple[Write, Write]:
-    row, count = rows[record_key(consent)], rows[count_key(consent, release.service)]
+    of_record, of_count = keys
+    row, count = rows[of_record], rows[of_count]
     if row is None:
         raise about_the_person(Exact.CONSENT_ABSENT)
     record = record_of(row)
@@ -69,9 +70,9 @@ def _counted(
         raise about_the_person(Exact.CONSENT_FIELD)
     return (
         Write(
-            count_key(consent, release.service),
+            of_count,
             {
-                "consent": consent,
+                "consent": record.id,
                 "service": release.service,
                 "term": record.term,
                 "uses": spent + 1,
@@ -81,7 +82,7 @@ def _counted(
             Key("consent_use", (release.exchange,)),
             {
                 "exchange": release.exchange,
-                "consent": consent,
+                "consent": record.id,
                 "service": release.service,
                 "agency": release.agency,
                 "at": moment.time,

@@ -11,6 +11,7 @@ import orjson
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 MAX_SAFE_INTEGER = 2**53 - 1
+_FORM = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 _STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
@@ -21,7 +22,7 @@ class BadJson(ValueError):
 def canonical(value: Json) -> bytes:
     """Return the RFC 8785 form of a value made of objects, arrays, strings, booleans, nulls and
     integers below 2^53; keys are ASCII, so byte order is the order that the RFC asks for."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    return orjson.dumps(value, option=_FORM)
 
 
 def parse(text: bytes, *, max_bytes: int, max_depth: int = 16) -> Json:

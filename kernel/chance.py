@@ -1,6 +1,6 @@
 """Chance: the one module that draws random bits; everybody else is handed a source of them."""
 
-import secrets
+import os
 from base64 import b32encode
 from typing import Protocol
 
@@ -22,9 +22,9 @@ class SystemChance:
 
     def bits(self, size: int) -> bytes:
         """Return so many random bytes."""
-        return secrets.token_bytes(size)
+        return os.urandom(size)
 
     def identifier(self, prefix: str) -> str:
         """Return `prefix_` and 26 characters that carry 128 random bits."""
-        text = b32encode(secrets.token_bytes(16)).decode("ascii").rstrip("=").lower()
+        text = b32encode(os.urandom(16)).decode("ascii").rstrip("=").lower()
         return f"{prefix}_{text}"

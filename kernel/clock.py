@@ -1,10 +1,9 @@
 """Clock: the one module that reads the time; everybody else is handed a clock or a moment."""
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NewType, Protocol
+from typing import NamedTuple, NewType, Protocol
 
 Micros = NewType("Micros", int)
 """Microseconds since the Unix epoch, UTC: the unit of every instant inside the gateway."""
@@ -35,8 +34,7 @@ class SystemClock:
         return time.monotonic()
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A point of the monotonic clock after which nobody waits any more."""
 
     at: float

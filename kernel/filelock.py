@@ -33,18 +33,32 @@ class FileLock:
     @contextmanager
     def held(self, deadline: Deadline) -> Iterator[None]:
         """Hold the lock, or raise `TimeoutError` when the deadline passes first."""
+        self.take(deadline)
+        try:
+            yield
+        finally:
+            self.let_go()
+
+    def take(self, deadline: Deadline) -> None:
+        """Take the lock, or raise `TimeoutError` when the deadline passes first."""
         if not self._threads.acquire(timeout=deadline.left()):
             raise TimeoutError("another thread holds the lock")
+        taken = False
         try:
             _take(self._turnstile, deadline)
             try:
                 _take(self._lock, deadline)
             finally:
                 fcntl.flock(self._turnstile, fcntl.LOCK_UN)
-            try:
-                yield
-            finally:
-                fcntl.flock(self._lock, fcntl.LOCK_UN)
+            taken = True
+        finally:
+            if not taken:
+                self._threads.release()
+
+    def let_go(self) -> None:
+        """Let go of the lock; only who took it may."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
         finally:
             self._threads.release()
 
