@@ -1,16 +1,15 @@
 """The SQL adapter: one person's row and lists from a read-only view of an agency's database."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from functools import lru_cache
 from threading import BoundedSemaphore
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import (
     Column,
-    Engine,
+    Dialect,
     MetaData,
-    PoolProxiedConnection,
     Select,
     Table,
     bindparam,
@@ -34,12 +33,32 @@ CONNECTIONS = 8
 Statement = Select[tuple[object, ...]]
 
 
+class Connection(Protocol):
+    """A driver's connection (PEP 249), which cannot write."""
+
+    def begin(self, deadline: Deadline) -> None:
+        """Begin a snapshot in which no statement waits or runs past the deadline."""
+        ...
+
+    def cursor(self) -> Any:
+        """Return a new cursor."""
+        ...
+
+    def rollback(self) -> None:
+        """Leave the snapshot."""
+        ...
+
+    def close(self) -> None:
+        """Close it."""
+        ...
+
+
 class Database(Protocol):
     """What differs between database systems."""
 
     @property
-    def engine(self) -> Engine:
-        """Return the engine, whose connections cannot write."""
+    def dialect(self) -> Dialect:
+        """Return how its statements are written."""
         ...
 
     @property
@@ -47,8 +66,8 @@ class Database(Protocol):
         """Return the class of the driver's errors (PEP 249)."""
         ...
 
-    def begin(self, connection: PoolProxiedConnection, deadline: Deadline) -> None:
-        """Begin a snapshot in which no statement waits or runs past the deadline."""
+    def connect(self) -> Connection:
+        """Return a new connection; raises the driver's error."""
         ...
 
     def refusal(self, error: Exception, faults: Faults) -> Refusal:
@@ -85,6 +104,7 @@ class SqlSource:
         self._read = read
         self._subject_at = subject_at
         self._free = BoundedSemaphore(CONNECTIONS)
+        self._idle: deque[Connection] = deque()
         self._plan = lru_cache(maxsize=256)(self._make_plan)
 
     def fetch(self, subject: Subject, fields: frozenset[Pointer], deadline: Deadline) -> Json:
@@ -95,10 +115,15 @@ class SqlSource:
         if not within.left() or not self._free.acquire(timeout=within.left()):
             raise self._faults.timeout()
         try:
-            # The driver's own cursor: SQLAlchemy's execution costs ten times the statement.
-            with closing(self._database.engine.raw_connection()) as connection:
-                self._database.begin(connection, within)
+            # SQLAlchemy makes the statements alone: its execution costs ten times a statement,
+            # and its pool twice.
+            connection = self._take()
+            try:
+                connection.begin(within)
                 return self._answer(connection, plan, value)
+            finally:
+                connection.rollback()
+                self._idle.append(connection)
         except self._database.error as error:
             # A driver's error may quote a value, so it is not shown as the cause.
             raise self._database.refusal(error, self._faults) from None
@@ -109,9 +134,17 @@ class SqlSource:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._database.engine.dispose()
+        while self._idle:
+            self._idle.pop().close()
 
-    def _answer(self, connection: PoolProxiedConnection, plan: Plan, value: str) -> Json:
+    def _take(self) -> Connection:
+        """Return an idle connection, the last one used first, or a new one."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._database.connect()
+
+    def _answer(self, connection: Connection, plan: Plan, value: str) -> Json:
         found = _rows(connection, plan.record, value)
         if not found:
             raise unknown()
@@ -140,9 +173,8 @@ class SqlSource:
 
     def _question(self, told: tuple[Cell, ...], statement: Statement, limit: int) -> Question:
         """Return a statement in the database's own dialect, compiled once for a plan."""
-        dialect = self._database.engine.dialect
         compiled = statement.limit(limit + 1).compile(
-            dialect=dialect, compile_kwargs={"render_postcompile": True}
+            dialect=self._database.dialect, compile_kwargs={"render_postcompile": True}
         )
         names = compiled.positiontup or ()
         bound = tuple(None if name == "subject" else compiled.params[name] for name in names)
@@ -165,9 +197,7 @@ def _select(name: str, key: str, wanted: Sequence[Cell], order: str | None) -> S
     return statement.order_by(table.c[order]) if order else statement
 
 
-def _rows(
-    connection: PoolProxiedConnection, question: Question, value: str
-) -> list[Mapping[str, Json]]:
+def _rows(connection: Connection, question: Question, value: str) -> list[Mapping[str, Json]]:
     """Return the rows as records; raises `ValueError` when they are too many or too large."""
     found: list[Mapping[str, Json]] = []
     size = 0
@@ -190,5 +220,5 @@ def _database(address: SourceAddress) -> Database:
     except ArgumentError as error:
         raise ValueError("the address of an SQL source must be a database URL") from error
     if url.get_backend_name() == "sqlite":
-        return SqliteDatabase(url, CONNECTIONS)
+        return SqliteDatabase(url)
     raise ValueError(f"the SQL adapter does not know the database {url.get_backend_name()}")

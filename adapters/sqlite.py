@@ -4,7 +4,8 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, PoolProxiedConnection, QueuePool, create_engine
+from sqlalchemy import URL, Dialect
+from sqlalchemy.dialects.sqlite import dialect
 
 from adapters.base import Faults
 from adapters.record import MAX_RECORD
@@ -24,25 +25,35 @@ _DOWN = {
 }
 
 
+class SqliteConnection(sqlite3.Connection):
+    """One connection, which cannot write."""
+
+    def begin(self, deadline: Deadline) -> None:
+        """Begin a snapshot in which no statement waits or runs past the deadline."""
+        self.execute(f"PRAGMA busy_timeout = {int(deadline.left() * 1000)}")
+        self.set_progress_handler(lambda: deadline.left() <= 0, _STEPS)
+        self.execute("BEGIN")
+
+
 class SqliteDatabase:
     """A database file of an agency on this host."""
 
-    def __init__(self, url: URL, connections: int) -> None:
+    def __init__(self, url: URL) -> None:
         """Keep the place; the file is opened by the first fetch. Raises `ValueError`."""
         if not url.database or not Path(url.database).is_absolute() or url.query or url.host:
             raise ValueError("an SQLite source needs an address like sqlite:////absolute/path.db")
         self._uri = f"file:{quote(url.database)}?mode=ro"
-        self.engine: Engine = create_engine(
-            "sqlite://",
-            creator=self._connect,
-            poolclass=QueuePool,
-            pool_size=connections,
-            max_overflow=0,
-            hide_parameters=True,
-        )
+        self.dialect: Dialect = dialect()
 
-    def _connect(self) -> sqlite3.Connection:
-        raw = sqlite3.connect(self._uri, uri=True, isolation_level=None, check_same_thread=False)
+    def connect(self) -> SqliteConnection:
+        """Return a new connection; raises the driver's error."""
+        raw = sqlite3.connect(
+            self._uri,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=SqliteConnection,
+        )
         raw.execute("PRAGMA query_only = ON")
         raw.execute("PRAGMA trusted_schema = OFF")
         raw.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_RECORD)
@@ -53,14 +64,6 @@ class SqliteDatabase:
     def error(self) -> type[Exception]:
         """Return the class of the driver's errors (PEP 249)."""
         return sqlite3.Error
-
-    def begin(self, connection: PoolProxiedConnection, deadline: Deadline) -> None:
-        """Begin a snapshot in which no statement waits or runs past the deadline."""
-        raw = connection.driver_connection
-        assert isinstance(raw, sqlite3.Connection)  # noqa: S101 - this engine made it
-        raw.execute(f"PRAGMA busy_timeout = {int(deadline.left() * 1000)}")
-        raw.set_progress_handler(lambda: deadline.left() <= 0, _STEPS)
-        raw.execute("BEGIN")
 
     def refusal(self, error: Exception, faults: Faults) -> Refusal:
         """Return what a driver's error means: late, down, or not the database described."""

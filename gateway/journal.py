@@ -210,9 +210,8 @@ def _actor(docket: Docket) -> Json:
 
 def _facts(permit: Permit) -> dict[str, Json]:
     """Return the released fields, and which of them travel as an answer of which kind."""
-    fields = {"fields": sorted(permit.fields)}
-    kinds = answers(permit)
-    return {**fields, "answers": kinds} if kinds else {**fields}
+    fields: dict[str, Json] = {"fields": sorted(permit.fields)}
+    return {**fields, "answers": answers(permit)} if permit.transforms else fields
 
 
 def _why(refusal: Refusal) -> dict[str, Json]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
 from adapters.base import Source
 from adapters.registry import build
@@ -53,12 +52,12 @@ def test_a_crafted_identifier_leaves_the_tables_as_they_are(source: Source, file
 
 
 def test_the_connection_cannot_write(file: Path) -> None:
-    with reading(file) as source, source._database.engine.connect() as connection:
+    with reading(file) as source, closing(source._database.connect()) as connection:
         for statement in ("DELETE FROM person", "CREATE TABLE t (x)", "PRAGMA user_version = 7"):
-            with pytest.raises(OperationalError, match="readonly"):
-                connection.exec_driver_sql(statement)
-        with pytest.raises(OperationalError, match="too many attached"):
-            connection.exec_driver_sql("ATTACH ':memory:' AS other")
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                connection.execute(statement)
+        with pytest.raises(sqlite3.OperationalError, match="too many attached"):
+            connection.execute("ATTACH ':memory:' AS other")
 
 
 def test_a_blocked_database_is_a_timeout_and_the_next_request_works(
