@@ -115,9 +115,7 @@ class Held(NamedTuple):
     use_limit: int | None
 
 
-def finding(
-    record: Record | Held | None, uses: int, revision: Revision, at: Micros
-) -> Finding:
+def finding(record: Record | Held | None, uses: int, revision: Revision, at: Micros) -> Finding:
     """Return what a record means at a moment for a service that used it so many times.
 
     A consent holds for exactly one revision of its agreement; validity is half-open.

@@ -1,7 +1,8 @@
 """Journal: turns the steps of an exchange into ledger entries; nothing happened without one."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from functools import lru_cache
+from typing import Protocol, cast
 
 import orjson
 
@@ -180,10 +181,16 @@ def _disclosures(docket: Docket, response: Mapping[str, Json]) -> dict[str, Json
         "response": response,
     }
     if docket.input is not None:
-        disclosures["input"] = orjson.loads(docket.input)
+        disclosures["input"] = _stated(docket.input)
     if docket.consent is not None:
         disclosures["consents"] = [docket.consent]
     return disclosures
+
+
+@lru_cache(maxsize=256)
+def _stated(input: bytes) -> Json:
+    """Return what the policies were told; decision and release say the same, and many do."""
+    return cast("Json", orjson.loads(input))
 
 
 def _beside(docket: Docket, warrant: Warrant) -> dict[str, Json]:

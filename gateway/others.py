@@ -18,6 +18,8 @@ Named = Callable[[Subject], Subject]
 
 def concerned(service: Service, fields: frozenset[Pointer]) -> dict[str, Pointer]:
     """Return where the source names the people whom these fields are about."""
+    if not service.concerns:
+        return {}
     told = {service.fields[field].about for field in fields if field in service.fields}
     return {who: pointer for who, pointer in service.concerns.items() if who in told}
 

@@ -14,7 +14,6 @@ from kernel.clock import Micros
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, AgreementId, ServiceId, Subject
 
-
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 """Each digit's double, the digits of that added up."""
 
