@@ -16,7 +16,7 @@ SPAN_BITS = 64
 _LAST = (1 << SPAN_BITS) - 1
 _FORM = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
 _SAMPLED = 1
-# RFC 4648 §6, by hand: `b32encode` looks letters up in pairs, in a table that no request finds near.
+# RFC 4648 §6 by hand: `b32encode` looks up pairs of letters, in a table that is never near by.
 _LETTERS, _PLACES, _SPARE = b"abcdefghijklmnopqrstuvwxyz234567", range(125, -1, -5), 2
 
 
