@@ -95,10 +95,16 @@ def verify(jws: Jws, key: PublicKey) -> None:
 
 def sign(claims: Mapping[str, Json], typ: str, key: SigningKey) -> str:
     """Return the compact JWS over the canonical claims, with `typ` and an explicit `kid`."""
-    header = canonical({"alg": key.algorithm, "kid": key.kid, "typ": typ})
-    signed = f"{base64url.encode(header)}.{base64url.encode(canonical(claims))}"
+    header = _protected(key.algorithm, key.kid, typ)
+    signed = f"{header}.{base64url.encode(canonical(claims))}"
     signature = made(key.algorithm, key.jose.private_key, signed.encode("ascii"))
     return f"{signed}.{base64url.encode(signature)}"
+
+
+@lru_cache(maxsize=32)
+def _protected(algorithm: str, kid: str, typ: str) -> str:
+    """Return the encoded header of what a key of ours signs, the same each time."""
+    return base64url.encode(canonical({"alg": algorithm, "kid": kid, "typ": typ}))
 
 
 @lru_cache(maxsize=512)
