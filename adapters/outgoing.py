@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from socket import socket
 from typing import NamedTuple
 
@@ -51,23 +50,40 @@ class Answer(NamedTuple):
     body: bytes
 
 
-@dataclass(slots=True)
-class _Body:
-    """Collects an answer's bytes, and stops the transfer at the limit."""
+class _Line:
+    """A handle, and the answer that comes in over it, stopped at the limit."""
 
-    limit: int
-    chunks: list[bytes]
-    size: int = 0
-    head: int = 0
+    def __init__(self, handle: pycurl.Curl, limit: int) -> None:
+        """Take a handle, which from now on writes here."""
+        self.handle = handle
+        self.limit = limit
+        self.empty()
+        handle.setopt(pycurl.WRITEFUNCTION, self._write)
+        handle.setopt(pycurl.HEADERFUNCTION, self._write_head)
 
-    def write(self, chunk: bytes) -> int:
+    def empty(self) -> None:
+        """Let go of the last answer, which may be somebody's record."""
+        self.chunks: list[bytes] = []
+        self.size = self.head = 0
+
+    def answer(self) -> Answer:
+        """Return what came, and let go of it."""
+        answer = Answer(
+            self.handle.getinfo(pycurl.RESPONSE_CODE),
+            self.handle.getinfo(pycurl.CONTENT_TYPE) or "",
+            b"".join(self.chunks),
+        )
+        self.empty()
+        return answer
+
+    def _write(self, chunk: bytes) -> int:
         self.size += len(chunk)
         if self.size > self.limit:
             return 0  # A short count makes libcurl end the transfer; an exception would print.
         self.chunks.append(chunk)
         return len(chunk)
 
-    def write_head(self, line: bytes) -> int:
+    def _write_head(self, line: bytes) -> int:
         self.head += len(line)
         return len(line) if self.head <= _MAX_HEAD else 0
 
@@ -88,64 +104,55 @@ class HttpClient:
         self._headers = headers
         self._limit = limit
         self._perform = perform
-        self._idle: deque[pycurl.Curl] = deque()
+        self._idle: deque[_Line] = deque()
 
     def get(self, url: str, seconds: float, more: Sequence[str] = ()) -> Answer:
         """Return the answer, whatever its status, or raise `Late` or `Broken`; `more` are header
         lines of this request alone."""
         if seconds <= 0:
             raise Late
-        body = _Body(self._limit, [])
-        handle = self._take()
+        line = self._take()
+        handle = line.handle
         handle.setopt(pycurl.URL, url)
         handle.setopt(pycurl.HTTPHEADER, [*self._headers, *more])
         handle.setopt(pycurl.TIMEOUT_MS, max(1, int(seconds * 1000)))
-        handle.setopt(pycurl.WRITEFUNCTION, body.write)
-        handle.setopt(pycurl.HEADERFUNCTION, body.write_head)
         try:
             self._perform(handle)
         except pycurl.error as error:
             handle.close()
-            raise self._meaning(error.args[0], body) from error
-        answer = Answer(
-            handle.getinfo(pycurl.RESPONSE_CODE),
-            handle.getinfo(pycurl.CONTENT_TYPE) or "",
-            b"".join(body.chunks),
-        )
-        # The handle lets go of this answer, which may be somebody's record.
-        handle.setopt(pycurl.WRITEFUNCTION, len)
-        handle.setopt(pycurl.HEADERFUNCTION, len)
-        self._idle.append(handle)
+            raise self._meaning(error.args[0], line) from error
+        answer = line.answer()
+        self._idle.append(line)
         return answer
 
     def close(self) -> None:
         """Close the idle connections."""
         while self._idle:
-            self._idle.pop().close()
+            self._idle.pop().handle.close()
         self._perform.close()
 
-    def _meaning(self, code: int, body: _Body) -> Late | Broken:
+    def _meaning(self, code: int, line: _Line) -> Late | Broken:
         if code == pycurl.E_OPERATION_TIMEDOUT:
             return Late()
-        if body.size > self._limit or code == pycurl.E_FILESIZE_EXCEEDED:
+        if line.size > self._limit or code == pycurl.E_FILESIZE_EXCEEDED:
             return Broken(f"answered with more than {self._limit} bytes", down=False)
         if code in _DOWN:
             return Broken("cannot be reached or broke off", down=True)
         return Broken("did not answer with proper HTTP", down=False)
 
-    def _take(self) -> pycurl.Curl:
-        """Return an idle handle, the last one used first, or a new one."""
+    def _take(self) -> _Line:
+        """Return an idle line, the last one used first, or a new one."""
         try:
             return self._idle.pop()
         except IndexError:
             return self._make()
 
-    def _make(self) -> pycurl.Curl:
+    def _make(self) -> _Line:
         handle = strict_handle()
         handle.setopt(pycurl.PATH_AS_IS, 1)
         handle.setopt(pycurl.MAXFILESIZE_LARGE, self._limit)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._open)
-        return handle
+        return _Line(handle, self._limit)
 
     def _open(self, _: int, address: tuple[int, int, int, tuple[str, int]]) -> "socket | int":
         # Called with each address after resolution, so a name cannot change its mind later.

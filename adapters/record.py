@@ -4,13 +4,14 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from math import isfinite
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from kernel.canonical import MAX_SAFE_INTEGER, Json
 
 MAX_RECORD = 2 * 1024 * 1024
 """Bytes of one record, whatever the source."""
 MAX_DEPTH = 32
+_Container: TypeAlias = dict[str, Json] | list[Json]
 
 
 class Cell(NamedTuple):
@@ -79,7 +80,7 @@ def accept(record: Json) -> Mapping[str, Json]:
     """Return a parsed record, or raise `ValueError`: no object, too deep, or unsafe integers."""
     if not isinstance(record, dict):
         raise ValueError("is not a JSON object")  # noqa: TRY004 - a value, not a programming error
-    level: list[Json] = [record]
+    level: list[_Container] = [record]
     for _ in range(MAX_DEPTH):
         level = [child for parent in level for child in _children(parent)]
         if not level:
@@ -87,12 +88,10 @@ def accept(record: Json) -> Mapping[str, Json]:
     raise ValueError(f"nests deeper than {MAX_DEPTH} levels")
 
 
-def _children(parent: Json) -> list[Json]:
-    members = parent.values() if isinstance(parent, dict) else parent
-    assert isinstance(members, Iterable)  # noqa: S101 - only containers come here
-    inner: list[Json] = []
-    for child in members:
-        if isinstance(child, dict | list):
+def _children(parent: _Container) -> list[_Container]:
+    inner: list[_Container] = []
+    for child in parent.values() if isinstance(parent, dict) else parent:
+        if isinstance(child, (dict, list)):
             inner.append(child)
         elif type(child) is int and abs(child) > MAX_SAFE_INTEGER:
             raise ValueError("has an integer beyond 2^53-1")

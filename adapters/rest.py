@@ -34,21 +34,23 @@ class RestSource:
         perform: Perform = BY_THREAD,
     ) -> None:
         """Prepare the source; nothing is opened yet. Raises `ValueError` for a bad address."""
-        self._base = _base(address.url)
-        host = urlsplit(self._base).hostname or ""
-        self._http = HttpClient(
-            Peers.of(host, address.allow), _headers(address.secret), MAX_RECORD, perform
-        )
+        base = _base(address.url)
+        host = urlsplit(base).hostname or ""
+        peers = Peers.of(host, address.allow)
+        self._http = HttpClient(peers, _headers(address.secret), MAX_RECORD, perform)
         self._faults = Faults(address.name)
         self._timeout = address.timeout
         self._read = read
         self._subject_at = subject_at
+        before, self._after = read.path.split("{subject}")
+        self._before = base + before
+        self._record_at = path(read.record or "")
         self._query = lru_cache(maxsize=256)(self._make_query)
 
     def fetch(self, subject: Subject, fields: frozenset[Pointer], deadline: Deadline) -> Json:
         """Return the record as the source sent it, once it is known to be JSON and bounded."""
         person = quote(identifier(subject), safe="")
-        url = self._base + self._read.path.replace("{subject}", person) + self._query(fields)
+        url = f"{self._before}{person}{self._after}{self._query(fields)}"
         try:
             left = sooner(deadline, self._timeout).left()
             answer = self._http.get(url, left, trace.onward(trace.SOURCE))
@@ -84,7 +86,7 @@ class RestSource:
             raise self._faults.bad_answer("answered in another charset than UTF-8")
         try:
             value = accept(orjson.loads(answer.body))
-            for token in path(self._read.record or ""):
+            for token in self._record_at:
                 value = accept(value.get(token))
         except orjson.JSONDecodeError:
             # The parser's error carries the whole text, so it is not shown as the cause.

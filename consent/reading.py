@@ -1,6 +1,8 @@
 """Consent reading: every question that pages, commands and the exchange ask of the tables."""
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 
 from consent.blocks import kinds
 from consent.changes import Seen
@@ -9,15 +11,17 @@ from consent.model import (
     Finding,
     FindingState,
     Found,
+    Grant,
     Happened,
     Notice,
     Record,
     Standing,
+    State,
     Use,
 )
 from consent.requests import request_of
-from consent.rows import event_of, record_of
-from consent.rules import STANDING, finding, standing
+from consent.rows import event_of, facts, record_of
+from consent.rules import STANDING, Held, finding, standing
 from kernel.clock import Clock, Micros
 from kernel.database import Database
 from kernel.effect import Value
@@ -34,7 +38,8 @@ from kernel.names import (
 )
 
 _LOOK_UP = """
-SELECT c.*, n.uses AS uses, n.term AS counted, b.kinds AS kinds
+SELECT b.kinds, n.term AS counted, n.uses, c.term,
+       c.id, c.revision, c.state, c.granted, c.valid_from, c.valid_until, c.use_limit
 FROM (SELECT ? AS ref) q
 LEFT JOIN block b ON b.subject_ref = q.ref
 LEFT JOIN consent_slot s ON s.subject_ref = q.ref AND s.agreement = ?
@@ -81,6 +86,12 @@ _BLOCK = "SELECT * FROM block WHERE subject_ref = ?"
 _STANDING = tuple(sorted(state.value for state in STANDING))
 
 
+@lru_cache(maxsize=512)
+def _granted(text: str) -> frozenset[Grant]:
+    """Return the facts that a column holds; most people let go all that they were offered."""
+    return facts(json.loads(text))
+
+
 class Reading:
     """The consents of everybody, as they stand."""
 
@@ -98,12 +109,13 @@ class Reading:
     ) -> Found:
         """Return what the person's record under a revision of an agreement means for a service."""
         row = self._database.read().execute(_LOOK_UP, (ref, agreement[0], service)).fetchone()
-        blocks = frozenset(row["kinds"].split()) if row["kinds"] else frozenset[str]()
-        if row["id"] is None:
+        kinds, counted, uses, term, consent, revision, state, granted, *limits = row
+        blocks = frozenset(kinds.split()) if kinds else frozenset[str]()
+        if consent is None:
             return Found(Finding(FindingState.ABSENT), blocks)
-        record = record_of(dict(row))
-        uses = row["uses"] if row["counted"] == record.term else 0
-        return Found(finding(record, uses, agreement[1], at), blocks)
+        held = Held(consent, revision, State(state), _granted(granted), *limits)
+        spent = uses if counted == term else 0
+        return Found(finding(held, spent, agreement[1], at), blocks)
 
     def current(self, ref: SubjectRef, agreement: AgreementId) -> Record | None:
         """Return a person's current record under an agreement, in whatever state it is."""

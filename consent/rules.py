@@ -1,6 +1,7 @@
 """Consent rules: when does a record answer a request, and which act may follow which?"""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from consent.model import (
     Asking,
@@ -17,7 +18,7 @@ from consent.model import (
 )
 from kernel.clock import Micros
 from kernel.errors import Exact
-from kernel.names import Revision, ServiceId
+from kernel.names import ConsentId, Revision, ServiceId
 
 MAX_VALID_DAYS = 3660
 FINAL = frozenset({State.WITHDRAWN, State.REVOKED, State.INVALIDATED})
@@ -102,7 +103,19 @@ def following(current: State | None, kind: Kind, *, asked: bool) -> State:
     return after
 
 
-def finding(record: Record | None, uses: int, revision: Revision, at: Micros) -> Finding:
+class Held(NamedTuple):
+    """The part of a record that answers a request."""
+
+    id: ConsentId
+    revision: Revision
+    state: State
+    granted: frozenset[Grant]
+    valid_from: Micros
+    valid_until: Micros
+    use_limit: int | None
+
+
+def finding(record: Record | Held | None, uses: int, revision: Revision, at: Micros) -> Finding:
     """Return what a record means at a moment for a service that used it so many times.
 
     A consent holds for exactly one revision of its agreement; validity is half-open.

@@ -75,12 +75,13 @@ def take_apart(text: str, max_bytes: int) -> Jws:
     if len(parts) != len(("header", "payload", "signature")):
         raise BadToken("the token does not have three parts")
     try:
-        head, payload, signature = (base64url.decode(part) for part in parts)
+        head, header = _head(parts[0])
+        payload, signature = base64url.decode(parts[1]), base64url.decode(parts[2])
     except base64url.BadBase64:
         raise BadToken("a part of the token is not base64url") from None
     if len(signature) > _MAX_SIGNATURE:
         raise BadToken("the signature is too large")
-    return Jws(head, _header(head), payload, text[: text.rindex(".")].encode("ascii"), signature)
+    return Jws(head, header, payload, text[: text.rindex(".")].encode("ascii"), signature)
 
 
 def verify(jws: Jws, key: PublicKey) -> None:
@@ -94,10 +95,16 @@ def verify(jws: Jws, key: PublicKey) -> None:
 
 def sign(claims: Mapping[str, Json], typ: str, key: SigningKey) -> str:
     """Return the compact JWS over the canonical claims, with `typ` and an explicit `kid`."""
-    header = canonical({"alg": key.algorithm, "kid": key.kid, "typ": typ})
-    signed = f"{base64url.encode(header)}.{base64url.encode(canonical(claims))}"
+    header = _protected(key.algorithm, key.kid, typ)
+    signed = f"{header}.{base64url.encode(canonical(claims))}"
     signature = made(key.algorithm, key.jose.private_key, signed.encode("ascii"))
     return f"{signed}.{base64url.encode(signature)}"
+
+
+@lru_cache(maxsize=32)
+def _protected(algorithm: str, kid: str, typ: str) -> str:
+    """Return the encoded header of what a key of ours signs, the same each time."""
+    return base64url.encode(canonical({"alg": algorithm, "kid": kid, "typ": typ}))
 
 
 @lru_cache(maxsize=512)
@@ -114,6 +121,12 @@ def demand_typ(jws: Jws, typ: str) -> None:
 
 
 @lru_cache(maxsize=512)
+def _head(part: str) -> tuple[bytes, Mapping[str, Json]]:
+    """Return a header's JSON text, and the header; raises `BadBase64` or `BadToken`."""
+    text = base64url.decode(part)
+    return text, _header(text)
+
+
 def _header(text: bytes) -> Mapping[str, Json]:
     header = _object(text, MAX_HEADER, "header")
     if any(name in header for name in _NEVER):

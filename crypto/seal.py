@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from crypto import base64url
 from crypto.jwk import BadKey, Use, public_key
@@ -67,21 +68,24 @@ def _agree(key: _SealingKey) -> tuple[Json, bytes]:
         x = base64url.encode(own.public_key().public_bytes_raw())
         return {"kty": "OKP", "crv": "X25519", "x": x}, own.exchange(key)
     ephemeral = generate_private_key(_P256)
-    numbers = ephemeral.public_key().public_numbers()
-    x, y = (base64url.encode(n.to_bytes(_POINT, "big")) for n in (numbers.x, numbers.y))
+    point = ephemeral.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    x, y = base64url.encode(point[1 : 1 + _POINT]), base64url.encode(point[1 + _POINT :])
     return {"kty": "EC", "crv": "P-256", "x": x, "y": y}, ephemeral.exchange(_ECDH, key)
 
 
 def _derive(secret: bytes, *parties: bytes) -> bytes:
     """Return the key that wraps the content key: Concat KDF, whose first round has all its bits
     (RFC 7518 §4.6.2, NIST SP 800-56A §5.8.2.1)."""
-    told = b"".join(_counted(text) for text in (ALGORITHM.encode(), *parties))
-    bits = (_KEY * 8).to_bytes(4, "big")
-    return hashlib.sha256((1).to_bytes(4, "big") + secret + told + bits).digest()
+    told = b"".join(map(_counted, parties))
+    return hashlib.sha256(_FIRST_ROUND + secret + _PURPOSE + told + _LENGTH).digest()
 
 
 def _counted(text: bytes) -> bytes:
     return len(text).to_bytes(4, "big") + text
+
+
+_FIRST_ROUND, _LENGTH = (1).to_bytes(4, "big"), (_KEY * 8).to_bytes(4, "big")
+_PURPOSE = _counted(ALGORITHM.encode())
 
 
 @lru_cache(maxsize=256)

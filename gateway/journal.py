@@ -1,7 +1,8 @@
 """Journal: turns the steps of an exchange into ledger entries; nothing happened without one."""
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from functools import lru_cache
+from typing import Protocol, cast
 
 import orjson
 
@@ -180,10 +181,16 @@ def _disclosures(docket: Docket, response: Mapping[str, Json]) -> dict[str, Json
         "response": response,
     }
     if docket.input is not None:
-        disclosures["input"] = orjson.loads(docket.input)
+        disclosures["input"] = _stated(docket.input)
     if docket.consent is not None:
         disclosures["consents"] = [docket.consent]
     return disclosures
+
+
+@lru_cache(maxsize=256)
+def _stated(input: bytes) -> Json:
+    """Return what the policies were told; decision and release say the same, and many do."""
+    return cast("Json", orjson.loads(input))
 
 
 def _beside(docket: Docket, warrant: Warrant) -> dict[str, Json]:
@@ -210,9 +217,8 @@ def _actor(docket: Docket) -> Json:
 
 def _facts(permit: Permit) -> dict[str, Json]:
     """Return the released fields, and which of them travel as an answer of which kind."""
-    fields = {"fields": sorted(permit.fields)}
-    kinds = answers(permit)
-    return {**fields, "answers": kinds} if kinds else {**fields}
+    fields: dict[str, Json] = {"fields": sorted(permit.fields)}
+    return {**fields, "answers": answers(permit)} if permit.transforms else fields
 
 
 def _why(refusal: Refusal) -> dict[str, Json]:

@@ -11,12 +11,15 @@ from kernel.names import Pointer, Subject
 
 MAX_OTHERS = 32
 
+Way = tuple[str, ...]
 Named = Callable[[Subject], Subject]
 """Returns the person whom an identifier names, or raises `Refusal` where it is malformed."""
 
 
 def concerned(service: Service, fields: frozenset[Pointer]) -> dict[str, Pointer]:
     """Return where the source names the people whom these fields are about."""
+    if not service.concerns:
+        return {}
     told = {service.fields[field].about for field in fields if field in service.fields}
     return {who: pointer for who, pointer in service.concerns.items() if who in told}
 
@@ -53,14 +56,14 @@ def _identifiers(record: Json, warrant: Warrant, who: str, pointer: Pointer) -> 
             yield from names
 
 
-def _split(way: list[str]) -> tuple[list[str], list[str]]:
+def _split(way: Way) -> tuple[Way, Way]:
     """Return the way to one item of the innermost list, and the way from there."""
     ends = [place for place, segment in enumerate(way[:-1]) if segment == "*"]
     cut = ends[-1] + 1 if ends else 0
     return way[:cut], way[cut:]
 
 
-def _values(value: Json, way: list[str]) -> Iterator[Json]:
+def _values(value: Json, way: Way) -> Iterator[Json]:
     if not way:
         yield value
     elif way[0] == "*":

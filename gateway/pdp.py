@@ -157,8 +157,10 @@ class DecisionPoint:
 
 def _transforms(facts: Facts, fields: frozenset[Pointer]) -> Mapping[Pointer, Transform]:
     """Return which of the released fields travel as an answer only, as agreed."""
-    agreed = ((field, facts.agreed[field].transform) for field in fields)
-    return {field: transform for field, transform in agreed if transform is not None}
+    agreed = facts.agreed
+    return {
+        field: transform for field in fields if (transform := agreed[field].transform) is not None
+    }
 
 
 def _released(question: Question, decision: Decision) -> frozenset[Pointer]:
@@ -186,7 +188,7 @@ def _refusal(reasons: tuple[str, ...]) -> Refusal:
 
 def _input(facts: Facts, granted: frozenset[Pointer]) -> Mapping[str, Json]:
     """Return the input of `policies/schemas/input.json`; it names no person, case or clerk."""
-    agreement = facts.agreement
+    agreement, agreed = facts.agreement, facts.agreed
     by_consent = agreement.basis is Basis.CONSENT
     return {
         "at": facts.at // SECOND // MINUTE * MINUTE,
@@ -201,11 +203,11 @@ def _input(facts: Facts, granted: frozenset[Pointer]) -> Mapping[str, Json]:
             "impact_assessment_until": agreement.impact_assessment_until // SECOND,
             "case_required": agreement.case_required,
             "user_required": agreement.user_required,
-            "required": {field: True for field, how in facts.agreed.items() if not how.optional},
-            "optional": {field: True for field, how in facts.agreed.items() if how.optional},
+            "required": {field: True for field, how in agreed.items() if not how.optional},
+            "optional": {field: True for field, how in agreed.items() if how.optional},
             "transforms": {
                 field: how.transform.kind.value
-                for field, how in facts.agreed.items()
+                for field, how in agreed.items()
                 if how.transform is not None
             },
         },

@@ -64,7 +64,7 @@ class EmbeddedRates:
         now = self._clock.monotonic()
         taken: dict[int, tuple[bytes, float]] = {}
         for bucket in buckets:
-            digest, window = _digest(bucket), bucket.limit.seconds
+            digest, window = _digest(bucket.name), bucket.limit.seconds
             place, full_at = self._find(digest, now, taken)
             full_at = min(max(full_at, now), now + window) + window / bucket.limit.count
             if (over := full_at - now - window) > _ROUNDING:
@@ -94,5 +94,5 @@ class EmbeddedRates:
 
 
 @lru_cache(maxsize=4096)
-def _digest(bucket: Bucket) -> bytes:
-    return hashlib.blake2b("\0".join(bucket.name).encode(), digest_size=16).digest()
+def _digest(name: tuple[str, ...]) -> bytes:
+    return hashlib.blake2b("\0".join(name).encode(), digest_size=16).digest()

@@ -1,9 +1,9 @@
 """Receipts: what a requester can show afterwards, and to anybody, without the data."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from crypto import base64url
 from crypto.model import Sealed
 from gateway.model import Permit, Warrant
 from kernel.canonical import Json
@@ -25,7 +25,7 @@ def receipt_claims(client: ClientId, warrant: Warrant, sealed: Sealed) -> dict[s
         **({"answers": told} if told else {}),
         "policy": warrant.permit.policy,
         "consent": warrant.permit.consent,
-        "sealed_sha256": base64url(sealed.sha256),
+        "sealed_sha256": base64url.encode(sealed.sha256),
     }
 
 
@@ -53,12 +53,7 @@ def located(claims: Mapping[str, Json], issuer: str, place: Place) -> dict[str, 
         "log": {
             "origin": place.origin,
             "index": place.index,
-            "leaf": base64url(place.leaf_hash),
+            "leaf": base64url.encode(place.leaf_hash),
             "proof": place.proof,
         },
     }
-
-
-def base64url(raw: bytes) -> str:
-    """Return base64url without padding (RFC 7515 §2)."""
-    return urlsafe_b64encode(raw).decode("ascii").rstrip("=")

@@ -48,12 +48,12 @@ class Clients:
         if row is None:
             raise _unavailable()
         epoch, *columns = row
-        return (None if columns[0] is None else _client(columns)), epoch
+        return (None if columns[0] is None else _client(*columns)), epoch
 
     def registered(self) -> tuple[Client, ...]:
         """Return every client, disabled ones too, by id."""
         rows = self.database.read().execute(_ALL).fetchall()
-        return tuple(_client(row) for row in rows)
+        return tuple(_client(*row) for row in rows)
 
     def add(
         self, agency: AgencyId, client_id: ClientId, jwks: bytes, scopes: Collection[Scope]
@@ -153,8 +153,9 @@ def _disabling(place: Key) -> Apply:
     return apply
 
 
-def _client(columns: Sequence[str]) -> Client:
-    client_id, agency, scopes, jwks, state = columns
+@lru_cache(maxsize=256)
+def _client(client_id: str, agency: str, scopes: str, jwks: str, state: str) -> Client:
+    """Return the client of a row; a row is read at every request, and the same means the same."""
     return Client(
         id=ClientId(client_id),
         agency=AgencyId(agency),

@@ -5,6 +5,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from crypto import base64url
 from crypto.jose import BadToken, demand_typ, embedded_key, take_apart, verify
@@ -94,6 +95,7 @@ class Proofs:
         return made_at
 
 
+@lru_cache(maxsize=256)
 def target(url: str) -> str | None:
     """Return the URL without query and fragment, scheme and host in lower case, a default port
     left out (RFC 9449 §4.3, RFC 3986 §6.2.2 and 3); None for what is no such URL. The path is

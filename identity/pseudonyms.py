@@ -1,6 +1,5 @@
 """Pseudonyms: how the gateway's tables know a person without holding their number."""
 
-import hashlib
 import hmac
 
 from cryptography.exceptions import InvalidTag
@@ -26,8 +25,9 @@ class Pseudonyms:
     """Refs and sealed identifiers under one root secret."""
 
     def __init__(self, root: bytes, chance: Chance) -> None:
-        """Derive the sealing key (HKDF, RFC 5869); the root itself keys the refs."""
-        self._root = root
+        """Derive the sealing key (HKDF, RFC 5869); the root itself keys the refs, and is put into
+        their HMAC once, since that costs more than a ref."""
+        self._mac = hmac.new(root, digestmod="sha256")
         key = HKDF(hashes.SHA256(), 32, salt=None, info=_PURPOSE).derive(root)
         self._cipher = AESGCM(key)
         self._chance = chance
@@ -35,9 +35,9 @@ class Pseudonyms:
     def ref(self, subject: Subject) -> SubjectRef:
         """Return the person's ref: HMAC-SHA-256 over scheme, 0x00 and value, its first 128 bits
         as hex. The value is in the one spelling of its scheme already."""
-        text = f"{subject.scheme}\0{subject.value}".encode()
-        mac = hmac.new(self._root, text, hashlib.sha256).digest()
-        return SubjectRef(mac[:_REF_BYTES].hex())
+        mac = self._mac.copy()
+        mac.update(f"{subject.scheme}\0{subject.value}".encode())
+        return SubjectRef(mac.digest()[:_REF_BYTES].hex())
 
     def seal(self, subject: Subject) -> bytes:
         """Return the identifier encrypted (AES-256-GCM), bound to the person's ref."""

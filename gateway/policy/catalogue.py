@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gateway.model import Agency, Agreement, Authority, Service, Text
 from gateway.policy.catalogue_check import CheckRead, check_entries
@@ -12,6 +13,9 @@ from gateway.policy.finding import PolicyError
 from kernel.clock import Micros
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, AgreementId, ServiceId, Subject
+
+_DOUBLED = str.maketrans("0123456789", "0246813579")
+"""Each digit's double, the digits of that added up."""
 
 
 class CatalogueError(PolicyError):
@@ -32,8 +36,7 @@ class Scheme:
         repeats the value."""
         if scheme != self.id:
             raise Refusal(Reason.SUBJECT_MALFORMED, f"People are named by `{self.id}` here.")
-        shape = re.compile(f"{re.escape(self.prefix)}([0-9]{{{self.digits}}})")
-        matched = shape.fullmatch(value)
+        matched = _shape(self.prefix, self.digits).fullmatch(value)
         if matched is None:
             raise Refusal(
                 Reason.SUBJECT_MALFORMED,
@@ -87,13 +90,15 @@ class Catalogue:
         return None if agreement.authority is None else self.authorities[agreement.authority]
 
 
+@lru_cache(maxsize=16)
+def _shape(prefix: str, digits: int) -> re.Pattern[str]:
+    return re.compile(f"{re.escape(prefix)}([0-9]{{{digits}}})")
+
+
 def luhn(digits: str) -> bool:
     """Return whether the last digit is the Luhn check digit of those before it (ISO/IEC 7812-1)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (1 + place % 2)
-        total += doubled // 10 + doubled % 10
-    return total % 10 == 0
+    plain, doubled = digits[-1::-2], digits[-2::-2].translate(_DOUBLED)
+    return sum(map(int, plain + doubled)) % 10 == 0
 
 
 def _scheme(entry: SchemeEntry) -> Scheme:

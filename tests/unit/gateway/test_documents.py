@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+from crypto import base64url
 from gateway.directory import agreement_document, service_document
 from gateway.model import Agreed, Transform, TransformKind
-from gateway.receipts import Place, base64url, located, receipt_claims
+from gateway.receipts import Place, located, receipt_claims
 from gateway.stops import NONE, Stops
 from gateway.terms import terms_of
 from tests.unit.gateway import parts
@@ -27,7 +28,7 @@ def test_a_receipt_says_what_was_released_to_whom_and_why():
         "fields": [parts.FAMILY, parts.GIVEN],
         "policy": parts.POLICY,
         "consent": "co_1",
-        "sealed_sha256": base64url(parts.SEALED.sha256),
+        "sealed_sha256": base64url.encode(parts.SEALED.sha256),
     }
     assert parts.NUMBER not in str(claims)
 

@@ -151,11 +151,11 @@ def test_where_one_pointer_lies_within_another_the_narrower_one_counts():
 @pytest.mark.parametrize(
     ("pointer", "told"),
     [
-        ("/a", ["a"]),
-        ("/a~1b/m~0n", ["a/b", "m~n"]),
-        ("/~01", ["~1"]),
-        ("/a//b", ["a", "", "b"]),
-        ("/children/*/x", ["children", "*", "x"]),
+        ("/a", ("a",)),
+        ("/a~1b/m~0n", ("a/b", "m~n")),
+        ("/~01", ("~1",)),
+        ("/a//b", ("a", "", "b")),
+        ("/children/*/x", ("children", "*", "x")),
     ],
 )
 def test_segments_are_unescaped_in_the_order_of_rfc_6901(pointer, told):
