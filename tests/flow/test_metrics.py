@@ -90,7 +90,7 @@ def test_every_label_is_from_a_closed_set_and_none_tells_of_anybody(measured: Wa
         "engine": {"embedded", "opa"},
         "how": {"remembered", "evaluated"},
         "event": {"begun", "ended", "ended_by_provider"},
-        "pool": {"turns"},
+        "pool": {"turns", "fibres"},
         "part": {*PARTS},
         "pid": {"1"},
     }
