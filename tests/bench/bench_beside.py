@@ -26,6 +26,8 @@ from tests.bench.stage import UNLIMITED, number_of, staged
 from tests.bench.wrk import Load, load, raw
 from tests.country import AGREEMENT, INCOME, SCHEME, RunningCountry, free_port
 from tests.flow.office import record_of
+from tests.postgres_server import postgres_server
+from tests.redis_server import redis_server
 
 PEOPLE = 500
 CONNECTIONS = (1, 8, 32, 64)
@@ -161,10 +163,10 @@ def gated(
             return row(load(place, f"http://127.0.0.1:{port}", requests, 32, 5))
 
 
-def peopled(place: Path) -> tuple[Country, list[str], str]:
+def peopled(place: Path, **settings: str) -> tuple[Country, list[str], str]:
     """Return a country with many consents, who gave them, and one question to the policies."""
     place.mkdir(parents=True, exist_ok=True)
-    with staged(place / "state") as stage:
+    with staged(place / "state", **settings) as stage:
         numbers = [number_of(one) for one in range(1, PEOPLE + 1)]
         for number in numbers:
             stage.consent(number)
@@ -187,6 +189,23 @@ def at_source(place: Path, numbers: list[str]) -> Iterator[int]:
         yield port
 
 
+def with_servers(place: Path, numbers: list[str], source: str, seconds: int) -> dict[str, dict]:
+    """Return what the exchange does over PostgreSQL and Redis on the same cores."""
+    table: dict[str, dict] = {}
+    with postgres_server() as postgres, redis_server(place / "redis") as redis:
+        site = postgres.site()
+        country, _, _ = peopled(
+            place / "servers",
+            GATEWAY_DATABASE_URL=site.writer,
+            GATEWAY_MIGRATOR_URL=site.migrator,
+            GATEWAY_REDIS_URL=redis.url,
+        )
+        with country_with(country, source, CORES) as running:
+            name = f"PostgreSQL and Redis, {CORES} workers, 64"
+            table[name] = governed(place, running, numbers, 64, seconds)
+    return table
+
+
 def run(place: Path, seconds: int = 6) -> dict[str, dict]:
     """Return every table; each line under the same load generator, source and machine."""
     country, numbers, facts = peopled(place)
@@ -207,6 +226,7 @@ def run(place: Path, seconds: int = 6) -> dict[str, dict]:
                     name = f"governed exchange, {workers} workers, {connections}"
                     told = governed(place, running, numbers, connections, seconds)
                     table[name] = told
+        table |= with_servers(place, numbers, source, seconds)
     beside = table["nginx and OPA, 32"]["per second"]
     ours = table[f"governed exchange, {CORES} workers, 32"]["per second"]
     return {

@@ -74,9 +74,9 @@ class Stage:
 
 
 @contextmanager
-def staged(directory: Path) -> Iterator[Stage]:
-    """Open a country's rooms in this process."""
-    country = found(Place(prepare(directory), free_port()))
+def staged(directory: Path, **settings: str) -> Iterator[Stage]:
+    """Open a country's rooms in this process, with further settings."""
+    country = found(Place(prepare(directory), free_port()), more=settings)
     home = country.place.state / "agencies" / "family-benefits"
     keys = [json.loads((home / f"{name}.jwk.json").read_text()) for name in ("client", "seal")]
     agency = Agency(country.place.gateway, "family-benefits-1", *keys)
