@@ -38,7 +38,6 @@ class Fibres:
     def __init__(self, threads: Waits, at_once: int = AT_ONCE) -> None:
         """Take how other callers wait, and how many calls may be under way."""
         self._threads = threads
-        self._at_once = at_once
         self._room = asyncio.Semaphore(at_once)
         self._asking = ThreadPoolExecutor(at_once, "aside")
         self._lock = threading.Lock()
