@@ -31,7 +31,7 @@ fix: $(VENV)/.development ## Let the formatter and the linter mend what they can
 
 test: $(VENV)/.development ## Every test, after installing the servers that they talk to
 	tests/setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(VENV)/.development ## The benchmarks: tables, and bench.json
 	tests/setup bench

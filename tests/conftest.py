@@ -9,6 +9,22 @@ from tests.both import KINDS, Sites, on_postgres
 from tests.country import RunningCountry, running
 from tests.postgres_server import PostgresServer, postgres_server
 
+LONG = ("test_controls", "test_every_call", "test_accessibility", "test_image")
+SERVED = ("faults", "flow", "browser", "deploy")
+"""The files and then the directories that take longest."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left alone with it at the end."""
+
+    def rank(item: pytest.Item) -> int:
+        if item.path.stem in LONG:
+            return 0
+        return 1 if item.path.parent.name in SERVED else 2
+
+    items.sort(key=rank)
+
 
 @pytest.fixture(scope="session")
 def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCountry]:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.server.mp import MPServer, WorkerProcess
 
@@ -80,6 +80,7 @@ class _Main(MPServer):
             address=listening.address,
             port=listening.port,
             interface=Interfaces.ASGINL,
+            loop=Loops.uvloop,
             http=HTTPModes.http1,
             websockets=False,
             workers=listening.workers,

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from audit.model import Limits
 from gateway.fibres import Fibres
@@ -21,7 +22,7 @@ def carried_out(fibres: Fibres, *calls: Callable[[], object]) -> list[object]:
         async with asyncio.timeout(PATIENCE):
             return list(await asyncio.gather(*map(fibres.run, calls)))
 
-    return asyncio.run(all_of_them())
+    return uvloop.run(all_of_them())
 
 
 def soon(site: stage.Stage) -> Deadline:

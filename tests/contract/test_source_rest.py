@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -43,7 +44,7 @@ class InFibres:
     blocks = False
 
     def __init__(self, made: Callable[[Perform], Source]) -> None:
-        self.fibres, self.loop = Fibres(OwnThread()), asyncio.new_event_loop()
+        self.fibres, self.loop = Fibres(OwnThread()), uvloop.new_event_loop()
         self.source = made(self.fibres.performing())
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()

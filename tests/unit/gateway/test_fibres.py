@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 import pytest
+import uvloop
 
 from gateway.fibres import Fibres
 from kernel.waits import OwnThread, Parked
@@ -22,7 +23,7 @@ def carried_out(fibres: Fibres, *calls: Callable[[], object]) -> list[object]:
         async with asyncio.timeout(PATIENCE):
             return list(await asyncio.gather(*map(fibres.run, calls)))
 
-    return asyncio.run(all_of_them())
+    return uvloop.run(all_of_them())
 
 
 def berth(fibres: Fibres) -> Parked:
@@ -197,6 +198,6 @@ def test_a_caller_that_went_leaves_nothing_behind_and_the_others_go_on():
         asked.set()
         return await fibres.run(lambda: fibres.aside(lambda: "another"))
 
-    assert asyncio.run(gone()) == "another"
+    assert uvloop.run(gone()) == "another"
     assert ended == ["went"]
     assert fibres.taken == 0
