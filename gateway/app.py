@@ -15,6 +15,7 @@ from gateway.asking_views import AskingViews
 from gateway.bundles import Bundles, BundleViews
 from gateway.door import front_door
 from gateway.express import Express
+from gateway.fibres import AT_ONCE, Fibres
 from gateway.forwarded import Operators
 from gateway.gates import Gates
 from gateway.intake import THREADS
@@ -128,7 +129,8 @@ def compose(
     """Return the application over opened rooms."""
     instruments = instruments or Instruments()
     kept = instruments.short_lived(short_lived(rooms))
-    door, gates, limits = front_door(rooms, kept.replay), gates_of(rooms), limits_of(rooms, kept)
+    door, limits = front_door(rooms, kept.replay), limits_of(rooms, kept)
+    gates = gates_of(rooms, AT_ONCE if isinstance(waits, Fibres) else THREADS)
     authenticate = LimitedAuthenticate(door.authenticate, limits)
     log = Log(rooms.ledger)
     released = ReleasedExchanges(rooms.database, log, rooms.sign)
@@ -177,9 +179,9 @@ def limits_of(rooms: Rooms, kept: ShortLived) -> Limits:
     return Limits(kept.rates, rooms.settings.rate_client, rooms.settings.rate_agreement)
 
 
-def gates_of(rooms: Rooms) -> Gates:
-    """Return the gates before the sources that are set up."""
-    return Gates(rooms.settings.sources, THREADS, rooms.clock)
+def gates_of(rooms: Rooms, places: int = THREADS) -> Gates:
+    """Return the gates before the sources that are set up, with so many places for all."""
+    return Gates(rooms.settings.sources, places, rooms.clock)
 
 
 def pipeline_of(

@@ -24,8 +24,11 @@ from kernel.waits import Made, Perform, Waits
 
 _Told = TypeVar("_Told")
 
-AT_ONCE = 64
+AT_ONCE = 256
 """Exchanges that are under way; others wait where they arrived."""
+A_FEW = 8
+"""Fibres that go on before the loop looks for answers again: else all of them would have asked
+their source before the first one took its answer, and a busy source would look like a stuck one."""
 LONGEST_REST = 0.02
 """Seconds for which a thread that works for all has the interpreter to itself; the disk, on which
 it may be waiting, keeps nobody longer than that."""
@@ -118,9 +121,12 @@ class Fibres:
             asyncio.get_running_loop().call_later(rest, self._wake)
             return
         with self._lock:
-            free, self._free = self._free, []
+            free, self._free = self._free[:A_FEW], self._free[A_FEW:]
+            more = bool(self._free)
         for berth in free:
             berth.wake()
+        if more:
+            asyncio.get_running_loop().call_soon(self._wake)
 
     def afterwards(self, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
         """Call once, when whoever can go on now has."""
@@ -171,6 +177,11 @@ class _Berth:
     def release(self) -> None:
         self._free = True
         self._fibres.let_go(self)
+
+    def release_here(self) -> None:
+        """Let the fibre go before those who wait already; for the loop's own thread."""
+        self._free = True
+        self.wake()
 
     def afterwards(self, call: Callable[[], None]) -> None:
         self._fibres.afterwards(self.loop, call)

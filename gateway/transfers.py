@@ -87,4 +87,4 @@ class Transfers:
             for handle, code, words in [*ended, *broken]:
                 self._ended[handle] = (code, words)
                 if (parked := self._waiting.pop(handle, None)) is not None:
-                    parked.release()
+                    parked.release_here()

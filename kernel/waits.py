@@ -34,6 +34,10 @@ class Parked(Protocol):
         """Let the caller go; for any thread."""
         ...
 
+    def release_here(self) -> None:
+        """Let the caller go before others; for the caller's own thread alone."""
+        ...
+
     def afterwards(self, call: Callable[[], None]) -> None:
         """Have something called once, on the caller's thread, when all who can work have worked
         as far as they could; for the caller alone."""

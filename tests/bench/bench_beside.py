@@ -32,7 +32,7 @@ from tests.redis_server import redis_server
 PEOPLE = 500
 CONNECTIONS = (1, 8, 32, 64)
 CORES = len(os.sched_getaffinity(0))
-SPARE = 1.6
+SPARE = 3.0
 """How many more requests are made than the warm-up lets expect; a proof serves once."""
 CACHE = "caching.inter_query_builtin_value_cache.named.io_jwt.max_num_entries=1000"
 

@@ -15,8 +15,8 @@ from tests.flow.office import honest
 from tests.flow.watched import WatchedCountry, watched_country
 
 YEAR = "/income/year"
-SHARE = 16 // 3 + 32
-"""Of 64 request threads: a third of a quarter, and all that is to be borrowed."""
+SHARE = 64 // 3 + 128
+"""Of 256 exchanges at once: a third of a quarter, and all that is to be borrowed."""
 MANY = SHARE + 30
 PATIENCE = 60.0
 
