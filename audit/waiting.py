@@ -180,9 +180,9 @@ class Line:
         job.leads = job.claim()
         return True
 
-    def take(self, *, waiting: bool = False) -> bool:
-        """Take the lead where nobody has it, or wait until nobody has."""
-        return self._lead.acquire(blocking=waiting)
+    def take(self) -> bool:
+        """Take the lead where nobody has it."""
+        return self._lead.acquire(blocking=False)
 
     def leave(self) -> None:
         """Pass the lead on to the first who still waits, or set it free."""

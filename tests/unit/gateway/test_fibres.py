@@ -9,7 +9,7 @@ from contextvars import ContextVar
 import pytest
 import uvloop
 
-from gateway.fibres import Fibres
+from gateway.fibres import A_FEW, Fibres
 from kernel.waits import OwnThread, Parked
 
 PATIENCE = 30.0
@@ -165,6 +165,30 @@ def test_what_is_to_come_afterwards_comes_once_and_after_all_who_can_work():
     places: list[Parked] = []
     carried_out(fibres, *map(call, "abc"))
     assert events == ["a", "b", "c", "after"]
+
+
+def test_a_few_go_on_at_a_time_and_the_loop_has_its_turn_between():
+    fibres, places, events = Fibres(OwnThread()), [], []
+
+    def call() -> None:
+        place = berth(fibres)
+        places.append(place)
+        if len(places) == 3 * A_FEW:
+            for one in places:
+                one.release()
+            asyncio.get_running_loop().call_soon(look)
+        place.acquire(timeout=PATIENCE)
+        events.append("fibre")
+
+    def look() -> None:
+        events.append("loop")
+        if events.count("fibre") < 3 * A_FEW - 1:
+            asyncio.get_running_loop().call_soon(look)
+
+    carried_out(fibres, *[call] * (3 * A_FEW))
+    told = "".join(event[0] for event in events)
+    assert told.count("f") == 3 * A_FEW
+    assert "f" * (A_FEW + 2) not in told
 
 
 def test_no_more_are_under_way_than_may_be():
