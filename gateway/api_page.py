@@ -1,4 +1,4 @@
-"""API page: the OpenAPI description as one page of plain HTML, for people.
+"""API page: the OpenAPI description as what one page of HTML holds, for people.
 
 `python -m gateway.api_page` writes `docs.html` beside `openapi.json`; a test compares the two.
 """
@@ -15,7 +15,7 @@ Node = Mapping[str, Any]
 
 
 def page(api: Node) -> str:
-    """Return the description as HTML that needs no script, no style and nothing from outside."""
+    """Return the description as HTML that needs no script and nothing from outside."""
     parts = [
         _head(api["info"]),
         *_contents(api),
@@ -23,25 +23,20 @@ def page(api: Node) -> str:
         *(line for tag in api["tags"] for line in _tag(api, tag)),
         *_schemas(api),
         *_reasons(api),
-        "</main>\n</body>\n</html>\n",
+        "</div>\n</div>\n",
     ]
     return "\n".join(parts)
 
 
 def _head(info: Node) -> str:
-    title = f"{escape(info['title'])}: the API"
     return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        '<meta name="color-scheme" content="light">\n'
-        f"<title>{title}</title>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n"
-        f"<p>{_prose(info['summary'])}</p>\n<p>{_prose(info['description'])}</p>\n"
-        '<p>For programs: <a href="/openapi.json">/openapi.json</a>.</p>'
+        f"<h1>{escape(info['title'])}: the API</h1>\n"
+        f'<p class="lead">{_prose(info["summary"])}</p>\n<p>{_prose(info["description"])}</p>'
     )
 
 
 def _contents(api: Node) -> Iterator[str]:
-    yield "<nav>\n<ul>"
+    yield '<div class="api">\n<nav class="contents" aria-label="Contents">\n<ul>'
     yield '<li><a href="#credentials">Credentials</a> that a request needs</li>'
     for tag in api["tags"]:
         yield f"<li>{escape(tag['name'])}\n<ul>"
@@ -51,7 +46,7 @@ def _contents(api: Node) -> Iterator[str]:
         yield "</ul></li>"
     yield '<li><a href="#schemas">Schemas</a> of what is sent and answered</li>'
     yield '<li><a href="#reasons">Reasons</a> for a refusal</li>'
-    yield "</ul>\n</nav>"
+    yield '</ul>\n</nav>\n<div class="described">'
 
 
 def _credentials(api: Node) -> Iterator[str]:
@@ -110,8 +105,9 @@ def _answer(api: Node, status: str, given: Node) -> Iterator[str]:
     response = _resolved(api, given)
     yield f"<dt>{escape(status)}</dt>\n<dd>{_prose(response['description'])}"
     for content in response.get("content", {}).values():
-        for reason in _named_reasons(content["schema"]):
-            yield f'<a href="#{reason}"><code>{reason}</code></a>'
+        if reasons := _named_reasons(content["schema"]):
+            named = ", ".join(f'<a href="#{reason}">{reason}</a>' for reason in reasons)
+            yield f'<p class="reasons">{named}</p>'
     if status.startswith("2"):
         yield from _body(response)
     yield "</dd>"

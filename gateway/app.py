@@ -13,6 +13,7 @@ from consent.pages.language import install
 from crypto.seal import seal
 from gateway.asking_views import AskingViews
 from gateway.bundles import Bundles, BundleViews
+from gateway.developers import DeveloperViews
 from gateway.door import front_door
 from gateway.express import Express
 from gateway.fibres import AT_ONCE, Fibres
@@ -161,7 +162,8 @@ def compose(
     )
     asking = asking_of(rooms, authenticate, offers)
     bundles = BundleViews(Bundles(rooms.control, rooms.places, rooms.keys.policy), operators)
-    views = _views(door.oauth.by_name(), agency, asking, public, bundles)
+    developers = DeveloperViews(frame.assets.address)
+    views = _views(door.oauth.by_name(), agency, asking, public, developers, bundles)
     pages = {**signin.views.by_name(), **page_views(frame, rooms, offers)}
     app = application(front, {**views, **pages})
     app.wsgi_app = Express(pipeline, front, app.wsgi_app)  # type: ignore[assignment,method-assign] # as Flask documents middleware

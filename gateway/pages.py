@@ -1,9 +1,7 @@
-"""Pages for everybody: keys, the ledger's head, health, and what each reason means."""
+"""Pages for everybody: keys, the ledger's head, health and figures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from html import escape
-from pathlib import Path
 
 from flask import request
 from werkzeug.wrappers import Response
@@ -11,12 +9,9 @@ from werkzeug.wrappers import Response
 from gateway.forwarded import Operators
 from gateway.observing.metrics import Metrics
 from gateway.ports import LogReader
-from gateway.problems import EXPLANATIONS, Explanation
 from gateway.views import reply, text
 from kernel.canonical import Json
 from kernel.errors import Reason, Refusal
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +57,3 @@ class PublicViews:
         if not self.operators.include(request.environ):
             raise Refusal(Reason.REQUEST_NOT_FOUND, "There is nothing at this address.")
         return text(self.metrics_of.text(), "text/plain; version=0.0.4; charset=utf-8")
-
-    def error_page(self, reason: str) -> Response:
-        """GET /errors/{reason}: what a reason code means and what to do about it."""
-        try:
-            known = Reason(reason)
-        except ValueError:
-            raise Refusal(Reason.REQUEST_NOT_FOUND, "There is no such reason.") from None
-        return text(_explain(known, EXPLANATIONS[known]), "text/html; charset=utf-8")
-
-    def openapi(self) -> Response:
-        """GET /openapi.json: the API's description (OpenAPI 3.1)."""
-        document = (HERE / "openapi.json").read_text(encoding="utf-8")
-        return text(document, "application/json")
-
-    def docs(self) -> Response:
-        """GET /docs: the same, to read."""
-        return text((HERE / "docs.html").read_text(encoding="utf-8"), "text/html; charset=utf-8")
-
-
-def _explain(reason: Reason, explanation: Explanation) -> str:
-    title, meaning, remedy = map(
-        escape, (explanation.title, explanation.meaning, explanation.remedy)
-    )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width"><title>{title}</title>'
-        f"<main><h1>{title}</h1><p><code>{reason.value}</code>, status {explanation.status}</p>"
-        f"<h2>What it means</h2><p>{meaning}</p><h2>What to do</h2><p>{remedy}</p></main></html>\n"
-    )

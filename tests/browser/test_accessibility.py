@@ -87,7 +87,7 @@ def test_no_developers_page_keeps_anybody_out(
 ):
     with visiting(chromium, country.gateway, people.signin) as visitor:
         visitor.go(path)
-        assert axe(visitor.page) == []
+        assert barriers(visitor.page) == []
 
 
 def test_the_sign_in_to_try_out_keeps_nobody_out(

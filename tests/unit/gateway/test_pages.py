@@ -1,9 +1,11 @@
 """Pages for everybody: health, keys, the ledger's head, and an explanation for each reason."""
 
 import json
+import re
 
 import pytest
 
+from gateway.developers import DeveloperViews
 from gateway.observing.metrics import Metrics
 from gateway.pages import PublicViews
 from gateway.problems import EXPLANATIONS
@@ -30,7 +32,11 @@ class Site:
         self.missing = []
         metrics = Metrics()
         pages = PublicViews(lambda: {"keys": []}, Log(), metrics, lambda: self.missing)
-        views = {route.view: getattr(pages, route.view, lambda **_: None) for route in ROUTES}
+        holders = (pages, DeveloperViews("/assets/{}".format))
+        views = dict.fromkeys((route.view for route in ROUTES), lambda **_: None)
+        for view in views:
+            for holder in holders:
+                views[view] = getattr(holder, view, views[view])
         front = parts.front(metrics, lambda *_: None)
         self.get = application(front, views).test_client().get
 
@@ -98,6 +104,11 @@ def test_the_api_is_described_for_programs_and_for_people(site):
     assert json.loads(described.text)["openapi"].startswith("3.1")
     page = site.get("/docs")
     assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
+    assert "<h1>Causeway: the API</h1>" in page.text
+    loaded = re.findall(r'(?:href|src)="(/assets/[^"]+)"', page.text)
+    assert set(loaded) == {"/assets/style.css", "/assets/developers.css", "/assets/icon.svg"}
+    policy = page.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; img-src 'self';")
 
 
 def test_the_pages_serve_every_address_that_is_for_anyone_but_those_of_oauth_and_signing_in():
@@ -105,4 +116,4 @@ def test_the_pages_serve_every_address_that_is_for_anyone_but_those_of_oauth_and
     for route in ROUTES:
         anyone = route.method == "GET" and route.audience in {Audience.ANYONE, Audience.OPERATOR}
         if anyone and route.view not in others:
-            assert hasattr(PublicViews, route.view)
+            assert hasattr(PublicViews, route.view) or hasattr(DeveloperViews, route.view)
