@@ -30,6 +30,9 @@ LOOK, SHORT = 0.25, 0.02
 """Seconds between two looks at the workers: while they serve, and while they end."""
 SILENCE, BEGINNING = 20.0, 120.0
 """Seconds after which a worker that shows no life is ended: one that served, one that begins."""
+QUIET = 10.0
+"""Seconds after which a connection that brought no whole head is closed. A proxy before the gateway
+keeps its own for fewer: one that is just being closed would lose a request."""
 LASTING = 60.0
 """Seconds after which a worker that dies had not just begun."""
 LONGEST = 30.0
@@ -84,7 +87,9 @@ class _Main(MPServer):
             http=HTTPModes.http1,
             websockets=False,
             workers=listening.workers,
-            http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 * 1024),
+            http1_settings=HTTP1Settings(
+                header_read_timeout=round(QUIET * 1000), max_buffer_size=64 * 1024
+            ),
             log_dictconfig=SERVER,
             workers_kill_timeout=round(longest_stop(settings.sources)),
         )

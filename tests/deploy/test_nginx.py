@@ -21,6 +21,7 @@ from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
 from gateway.problems import EXPLANATIONS
+from gateway.serving.main import QUIET
 from kernel.errors import Reason
 from tests.agency import Agency, Answer
 from tests.country import RESIDENTS, RunningCountry, free_port
@@ -184,6 +185,11 @@ def test_nginx_finds_no_fault_with_its_configuration(tmp_path: Path):
     assert told.returncode == 0, told.stderr
     assert "[warn]" not in told.stderr
     assert "test is successful" in told.stderr
+
+
+def test_no_request_meets_a_connection_that_the_gateway_is_closing():
+    (kept,) = re.findall(r"^        keepalive_timeout (\d+)s;$", CONF.read_text(), re.MULTILINE)
+    assert int(kept) <= QUIET - 2
 
 
 def test_an_agency_gets_its_sealed_answer_through_the_proxy(front: Front):
