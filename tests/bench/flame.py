@@ -1,9 +1,9 @@
 """`python -m tests.bench.flame`: where the CPU of one worker goes under load, as docs/flame.svg.
 
 py-spy looks at the running worker from outside, two hundred times a second, and sees each thread
-that has the processor, fibres included; a stack that it read while it changed is left out. Unless
-root runs it, the kernel must let it look (`sysctl kernel.yama.ptrace_scope=0`). The server's own
-threads run no Python, and are not in the picture.
+that has the processor, fibres included. Left out are stacks that changed while it read them, and
+the server's own threads, which run no Python. Unless root runs it, the kernel must let it look
+(`sysctl kernel.yama.ptrace_scope=0`).
 """
 
 import argparse
@@ -37,17 +37,17 @@ ROOTS = (
 """Up to which frame a stack is left away, and what stands in its place."""
 
 
-def stacks(raw: str) -> tuple[Counter[tuple[str, ...]], int]:
-    """Return how often each stack was seen, from below, and how many could not be read."""
+def stacks(raw: str) -> tuple[Counter[tuple[str, ...]], Counter[str]]:
+    """Return how often each stack was seen, callers first, and how often what is left out."""
     seen: Counter[tuple[str, ...]] = Counter()
-    torn = 0
+    without: Counter[str] = Counter()
     for line in raw.splitlines():
         told, _, count = line.rpartition(" ")
         if stack := rooted([LINE.sub(")", frame) for frame in told.split(";")]):
             seen[stack] += int(count)
         else:
-            torn += int(count)
-    return seen, torn
+            without["torn" if told else "of threads without Python"] += int(count)
+    return seen, without
 
 
 def rooted(frames: Sequence[str]) -> tuple[str, ...]:
@@ -113,11 +113,12 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "flame.svg")
     chosen = parser.parse_args()
     with TemporaryDirectory() as directory:
-        seen, torn = stacks(looked_at(Path(directory), chosen.seconds))
+        seen, without = stacks(looked_at(Path(directory), chosen.seconds))
     title = f"One worker under full load, {CONNECTIONS} connections: {seen.total():,} looks"
     chosen.to.write_text(drawn(seen, title), encoding="utf-8")
     lines = "\n".join(shares(seen))
-    sys.stdout.write(f"{lines}\n{torn} of {torn + seen.total()} could not be read.\n{chosen.to}\n")
+    left = ", ".join(f"{count} {what}" for what, count in without.items())
+    sys.stdout.write(f"{lines}\n{seen.total()} looks; left out: {left or 'none'}.\n{chosen.to}\n")
 
 
 if __name__ == "__main__":
