@@ -24,6 +24,8 @@ BATCH = 20
 SIZES = (1, 16, 128, 1024)
 """Record sizes in KiB."""
 COUNTS = (1_000, 10_000, 100_000)
+PILE = 10_000
+"""Consents that wait at a time; a million at once would fill the memory."""
 SPREAD = 800
 """Exchanges for each of them, about as many people."""
 
@@ -157,7 +159,9 @@ def growth(stage: Stage, counts: Sequence[int]) -> dict[str, dict]:
     with ThreadPoolExecutor(64) as counter:
         for count in counts:
             began = time.perf_counter()
-            list(counter.map(lambda place: stage.consent(number_of(place)), range(given, count)))
+            for start in range(given, count, PILE):
+                some = range(start, min(count, start + PILE))
+                list(counter.map(lambda place: stage.consent(number_of(place)), some))
             filled, given = time.perf_counter() - began, count
             spread = range(0, count, max(1, count // SPREAD))[:SPREAD]
             shown = [

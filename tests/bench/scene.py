@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,9 +53,12 @@ def peopled(place: Path, people: int = PEOPLE, **settings: str) -> Peopled:
     place.mkdir(parents=True, exist_ok=True)
     with staged(place / "state", **settings) as stage:
         numbers = [number_of(one) for one in range(1, people + 1)]
-        for one, number in enumerate(numbers):
-            for _ in range(1 + one % 2):
-                stage.consent(number, partly=one % 4 > 1)
+        with ThreadPoolExecutor(32) as counter:
+            for times in (1, 2):
+                asked = [
+                    (one, number) for one, number in enumerate(numbers) if one % 2 <= 2 - times
+                ]
+                list(counter.map(lambda one: stage.consent(one[1], partly=one[0] % 4 > 1), asked))
         caller = stage.pipeline.authenticate(stage.credentials(), Scope.EXCHANGE_REQUEST)
         posted = stage.posted(numbers[0], INCOME, [YEAR, TOTAL])
         docket = stage.pipeline.journal.open(caller, parse_ask(posted))
