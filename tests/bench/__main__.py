@@ -18,6 +18,7 @@ from tests.bench import (
     bench_ledger,
     bench_memory,
     bench_pages,
+    bench_records,
     bench_shapes,
     bench_stages,
 )
@@ -35,6 +36,7 @@ def parts(chosen: argparse.Namespace) -> dict[str, Part]:
         "beside": (bench_beside.run, (1, 1) if quick else ()),
         "shapes": (bench_shapes.run, (2,) if quick else ()),
         "latency": (bench_latency.run, (2,) if quick else ()),
+        "records": (bench_records.run, (1,) if quick else ()),
         "stages": (bench_stages.run, ((100, 1000), 100) if quick else (counts,)),
         "pages": (bench_pages.run, (1000, 3000) if quick else ()),
         "memory": (bench_memory.run, (1000 if quick else chosen.memory,)),
@@ -60,23 +62,32 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
+def alone(run: Callable[..., dict], numbers: tuple) -> dict[str, dict]:
+    """Run a part in a process and a directory of its own, so that none is in another's way."""
+    with (
+        TemporaryDirectory() as directory,
+        ProcessPoolExecutor(1, get_context("spawn")) as process,
+    ):
+        return process.submit(run, Path(directory), *numbers).result()
+
+
 def main() -> None:
-    """Run what is asked for, each part in a process of its own, so that none is in another's
-    way."""
-    chosen, took = arguments(), {}
+    """Run what is asked for; what a part found wrong keeps nobody from the others' figures."""
+    chosen, took, wrong = arguments(), {}, {}
     results = shown({"This machine": yardstick()})
     for name, (run, numbers) in parts(chosen).items():
         if name in chosen.only:
             began = time.monotonic()
-            with (
-                TemporaryDirectory() as directory,
-                ProcessPoolExecutor(1, get_context("spawn")) as alone,
-            ):
-                results |= shown(alone.submit(run, Path(directory), *numbers).result())
+            try:
+                results |= shown(alone(run, numbers))
+            except SystemExit as error:
+                wrong[name] = str(error)
             took[name] = round(time.monotonic() - began)
     results |= shown({"This took, s": {**took, "all": sum(took.values())}})
+    results |= shown({"Without figures": wrong}) if wrong else {}
     Path("bench.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     sys.stdout.write("\nAll of this is in bench.json.\n")
+    raise SystemExit(1 if wrong else 0)
 
 
 def yardstick() -> dict[str, float]:

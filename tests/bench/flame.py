@@ -90,7 +90,7 @@ def spy() -> str:
     """Return the command of py-spy."""
     here = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
     if here is None:
-        raise SystemExit("the picture needs py-spy: run `make bench` once, which installs it.")
+        raise SystemExit("the picture needs py-spy, which `make flame` installs.")
     return here
 
 

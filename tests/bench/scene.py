@@ -66,10 +66,15 @@ def peopled(place: Path, people: int = PEOPLE, **settings: str) -> Peopled:
         return Peopled(stage.country, numbers, bytes(docket.input).decode())
 
 
+def records_at(place: Path) -> Path:
+    """Return the directory of the source's records, a file for each person."""
+    return place / "source" / "v1" / "people"
+
+
 @contextmanager
 def at_source(place: Path, numbers: Sequence[str]) -> Iterator[int]:
     """Run a tax office that costs nearly nothing; its port."""
-    people = place / "source" / "v1" / "people"
+    people = records_at(place)
     people.mkdir(parents=True)
     for number in numbers:
         (people / number).write_text(json.dumps(record_of(number)))

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench.bench_latency import CONNECTIONS, half
 from tests.bench.governed import Loading
-from tests.bench.process import resident_mib
+from tests.bench.process import resident_mib, tree
 from tests.bench.scene import at_source, peopled, served
 from tests.bench.wrk import Load
 
@@ -104,15 +104,19 @@ def standing(place: Path) -> Iterator[Loading]:
 
 
 def main() -> None:
-    """Soak, print the table, and exit 1 when something was refused or lost."""
+    """Soak, print the table, and exit 1 when a request was refused or lost, or a worker
+    ended."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak")
     parser.add_argument("--minutes", type=float, default=30)
     minutes = parser.parse_args().minutes
     with TemporaryDirectory() as directory, standing(Path(directory)) as loading:
+        began = set(tree(loading.pid))
         told = soak(loading, minutes).table()
+        told["processes that ended"] = len(began - set(tree(loading.pid)))
         told["files, MiB"] = sizes(loading.country.state)
     sys.stdout.write(json.dumps(told, indent=2) + "\n")
-    raise SystemExit(1 if told["refused"] or told["lost"] else 0)
+    bad = ("refused", "lost", "processes that ended")
+    raise SystemExit(1 if any(told[name] for name in bad) else 0)
 
 
 if __name__ == "__main__":
