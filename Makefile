@@ -33,7 +33,7 @@ test: $(VENV)/.development ## Every test, after installing the servers that they
 	tests/setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-bench: $(VENV)/.development ## The benchmarks: tables, and bench.json; ARGS=--quick, --only ledger,beside
+bench: $(VENV)/.development ## The benchmarks: tables, and bench.json; ARGS="--quick --only ledger,beside"
 	tests/setup bench
 	$(BIN)/python -m tests.bench $(ARGS)
 
