@@ -1,6 +1,6 @@
 # Two commands do all set-up on a fresh machine: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check fix bench soak lock sbom assets clean
+.PHONY: help demo serve test check fix bench soak flame lock sbom assets clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -33,13 +33,17 @@ test: $(VENV)/.development ## Every test, after installing the servers that they
 	tests/setup
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-bench: $(VENV)/.development ## The benchmarks: tables, and bench.json
+bench: $(VENV)/.development ## The benchmarks: tables, and bench.json; ARGS="--quick --only ledger,beside"
 	tests/setup bench
 	$(BIN)/python -m tests.bench $(ARGS)
 
 soak: $(VENV)/.development ## Half an hour at half load: errors, and how memory grows
 	tests/setup bench
 	$(BIN)/python -m tests.bench.soak $(ARGS)
+
+flame: $(VENV)/.development ## Where the CPU of one worker goes: docs/flame.svg
+	tests/setup bench
+	$(BIN)/python -m tests.bench.flame $(ARGS)
 
 lock: $(VENV)/.development ## Pin all requirements with their hashes
 	$(BIN)/uv pip compile -q --generate-hashes --python-version 3.11 --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -o requirements.txt requirements.in

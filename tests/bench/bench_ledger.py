@@ -1,25 +1,36 @@
-"""Ledger: durable entries per second, by how many callers wait."""
+"""Ledger: durable entries per second, by how many callers wait, as threads or as fibres."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import fmean
+
+import uvloop
 
 from audit.ledger import Ledger
+from audit.model import Limits
+from gateway.app import _settle_garbage_collection
+from gateway.fibres import Fibres
 from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.entry import Concerned, Entry, EntryType
+from kernel.waits import OwnThread
 from tests.both import Sites, on_postgres
 from tests.contract import ledger_stage as stage
 from tests.postgres_server import postgres_server
 
 CALLERS = (1, 16, 64)
+MOST = CALLERS[-1]
 SECONDS = 4.0
 PEOPLE = 1000
 INPUT = {"asked": ["/name/family", "/address/postcode"] * 4, "agreement": {"terms": "x" * 300}}
 INPUT_OF_A_KIBIBYTE = {"facts": "x" * 700}
 Make = Callable[[int, Concerned], tuple[Entry, Effect | None]]
 Row = dict[str, float]
+Callers = Callable[[int, Callable[[int], None]], None]
+"""Lets so many callers run at once, each with its number."""
 HEADER = dict(stage.exchange("release", "ex_0"))
 
 
@@ -56,25 +67,47 @@ def plain(n: int, person: Concerned) -> tuple[Entry, Effect | None]:
     return Entry(EntryType.EXCHANGE_REFUSAL, header, disclosures, (person,), epoch=0), None
 
 
-def measure(ledger: Ledger, callers: int, seconds: float, make: Make = release) -> Row:
-    """Append from so many threads in a closed loop, and return rate, CPU and latencies."""
+def as_threads(callers: int, run: Callable[[int], None]) -> None:
+    """Let so many threads run, each with its number."""
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def as_fibres(fibres: Fibres) -> Callers:
+    """Return what lets so many fibres of one thread run, as exchanges do where they are served."""
+
+    async def all_of_them(callers: int, run: Callable[[int], None]) -> None:
+        await asyncio.gather(*[fibres.run(run, n) for n in range(callers)])
+
+    return lambda callers, run: uvloop.run(all_of_them(callers, run))
+
+
+def measure(
+    ledger: Ledger,
+    callers: int,
+    seconds: float,
+    make: Make = release,
+    calling: Callers = as_threads,
+) -> Row:
+    """Append from so many callers in a closed loop, and return rate, CPU and latencies."""
     people = [stage.person(n) for n in range(PEOPLE)]
     latencies: list[float] = []
     first, stop = ledger.size, time.perf_counter() + seconds
 
-    def run(thread: int) -> None:
-        n = first + thread
+    def run(caller: int) -> None:
+        n = first + caller
         while (start := time.perf_counter()) < stop:
             ledger.append(*make(n, people[n % PEOPLE]))
             latencies.append(time.perf_counter() - start)
             n += callers
 
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(callers)]
+    batches: list[int] = []
+    ledger.watch(lambda turn: batches.append(len(turn.entries)))
     cpu, wall = time.process_time(), time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    calling(callers, run)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     latencies.sort()
     count = len(latencies)
@@ -83,20 +116,28 @@ def measure(ledger: Ledger, callers: int, seconds: float, make: Make = release) 
         "p50 ms": round(latencies[count // 2] * 1e3, 2),
         "p99 ms": round(latencies[count * 99 // 100] * 1e3, 2),
         "CPU µs": round(cpu / count * 1e6),
+        "entries a batch": round(fmean(batches), 1),
         "size": ledger.size,
     }
 
 
 def run(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
-    """Return the table."""
+    """Return the tables; what was made at the start is collected no more, as where it is served."""
+    _settle_garbage_collection()
+    fibres = Fibres(OwnThread())
+    kinds = {
+        "threads": (CALLERS, as_threads, Limits()),
+        "fibres": ((MOST,), as_fibres(fibres), Limits(waits=fibres)),
+    }
     rows: dict[str, dict] = {}
-    (directory / "ledger").mkdir()
-    with stage.Stage(directory / "ledger").open() as log:
-        for make in (plain, release):
-            for callers in CALLERS:
-                rows[f"{make.__name__}, {callers} waiting"] = measure(
-                    log.ledger, callers, seconds, make
-                )
+    for kind, (numbers, calling, limits) in kinds.items():
+        home = directory / f"ledger-{kind}"
+        home.mkdir()
+        with stage.Stage(home, limits=limits).open() as log:
+            for make in (plain, release):
+                for callers in numbers:
+                    name = f"{make.__name__}, {callers} {kind}"
+                    rows[name] = measure(log.ledger, callers, seconds, make, calling)
     return {"Ledger, durable entries": rows, **run_on_postgres(directory, seconds)}
 
 
@@ -115,5 +156,5 @@ def run_on_postgres(directory: Path, seconds: float = SECONDS) -> dict[str, dict
                 row = measure(log.ledger, callers, seconds, make)
                 entries = row["size"] - before
                 row["trips per entry"] = round((log.database.trips - trips) / entries, 2)
-                rows[f"{make.__name__}, {callers} waiting"] = row
+                rows[f"{make.__name__}, {callers} threads"] = row
     return {"Ledger on PostgreSQL, durable entries": rows}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
-from tests.bench.bench_server import cpu_seconds
 from tests.bench.fill import fill
+from tests.bench.process import cpu_seconds
 from tests.bench.stage import staged
 from tests.country import RunningCountry
 from tests.person import Someone

@@ -1,68 +1,122 @@
-"""`python -m tests.bench.soak`: half load for half an hour; errors, and how memory grows."""
+"""`python -m tests.bench.soak`: half load for half an hour; errors, and how memory grows.
+
+Half load is a closed loop as in `bench_latency`; requests are made for some twenty seconds at a
+time, so that neither a proof nor a token grows too old.
+"""
 
 import argparse
 import json
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.bench_beside import (
-    SPARE,
-    asked,
-    at_source,
-    country_with,
-    peopled,
-)
-from tests.bench.bench_server import resident_mib
-from tests.bench.wrk import load
-from tests.country import RunningCountry
+from tests.bench.bench_latency import CONNECTIONS, half
+from tests.bench.governed import Loading
+from tests.bench.process import resident_mib, tree
+from tests.bench.scene import at_source, peopled, served
+from tests.bench.wrk import Load
 
-CONNECTIONS = 32
-SETTLED = 5
+PORTION = 20
+"""Seconds for which requests are made at a time."""
+BEFORE = 5
+"""Seconds for which one connection, and then full load, tell what half load is."""
+SETTLED = 5.0
 """Minutes after which memory should not grow any more."""
 
 
-def soaked(place: Path, country: RunningCountry, numbers: list[str], minutes: int) -> dict:
+@dataclass
+class Soaked:
+    """What became of the requests so far, and the memory after so many minutes."""
+
+    full: float
+    answers: int = 0
+    refused: int = 0
+    lost: int = 0
+    cpu: float = 0.0
+    loaded: float = 0.0
+    p99: float = 0.0
+    memory: dict[float, float] = field(default_factory=dict)
+
+    def add(self, told: Load, cpu: float) -> None:
+        """Count a portion in."""
+        self.answers, self.cpu = self.answers + told.answers, self.cpu + cpu
+        self.refused, self.lost = self.refused + told.refused, self.lost + told.lost
+        self.loaded, self.p99 = self.loaded + told.seconds, max(self.p99, told.p99)
+
+    def table(self) -> dict[str, float]:
+        """Return what it comes to."""
+        settled = next(
+            (mib for minute, mib in self.memory.items() if minute >= SETTLED),
+            next(iter(self.memory.values())),
+        )
+        *_, last = self.memory.values()
+        return {
+            "exchanges": self.answers,
+            "per second": round(self.answers / self.loaded, 1),
+            "per second at full load": round(self.full, 1),
+            "refused": self.refused,
+            "lost": self.lost,
+            "CPU µs": round(self.cpu / self.answers * 1e6, 1),
+            "p99 ms, worst portion": round(self.p99, 1),
+            "MiB after five minutes": settled,
+            "MiB at the end": last,
+            "growth, %": round((last / settled - 1) * 100, 2),
+        }
+
+
+def soak(loading: Loading, minutes: float) -> Soaked:
     """Load for so many minutes at half of the rate that is measured first."""
-    agency, pid = country.agency(), country.processes.pids()["gateway"]
-    full = load(place, country.gateway, asked(agency, numbers, 6000), CONNECTIONS, 3)
-    rate = full.rate / 2
-    pause = max(0.0, CONNECTIONS / rate * 1000 - full.p50 / 2)
-    answers = lost = refused = 0
-    memory = []
-    for minute in range(1, minutes + 1):
-        made = asked(agency, numbers, int(rate * 60 * SPARE))
-        told = load(place, country.gateway, made, CONNECTIONS, 50, pause)
-        answers, lost, refused = answers + told.answers, lost + told.lost, refused + told.refused
-        memory.append(resident_mib(pid))
-        sys.stderr.write(f"minute {minute}: {told.rate:.0f}/s, {memory[-1]} MiB\n")
-    settled = memory[min(SETTLED, len(memory)) - 1]
-    return {
-        "exchanges": answers,
-        "per second": round(rate, 1),
-        "refused": refused,
-        "lost": lost,
-        "MiB after five minutes": settled,
-        "MiB at the end": memory[-1],
-        "growth, %": round((memory[-1] / settled - 1) * 100, 2),
-    }
+    alone, _ = loading.load(1, BEFORE)
+    full, _ = loading.load(CONNECTIONS, BEFORE)
+    pause = half(full, alone)
+    soaked, began = Soaked(full.rate), time.monotonic()
+    while (left := minutes * 60 - (time.monotonic() - began)) > 0:
+        soaked.add(*loading.load(CONNECTIONS, max(1, min(PORTION, round(left))), pause))
+        minute = round((time.monotonic() - began) / 60, 2)
+        soaked.memory[minute] = resident_mib(loading.pid)
+        sys.stderr.write(
+            f"minute {minute}: {loading.rate:.0f}/s, {soaked.memory[minute]} MiB,"
+            f" {soaked.refused} refused, {soaked.lost} lost\n"
+        )
+    return soaked
+
+
+def sizes(state: Path) -> dict[str, float]:
+    """Return how large the files of a country grew, in MiB, by directory and kind."""
+    found: dict[str, float] = {}
+    for file in state.rglob("*"):
+        if file.is_file():
+            name = str(file.relative_to(state).parent / f"*{file.suffix}")
+            found[name] = found.get(name, 0) + file.stat().st_size / 2**20
+    return {name: round(size, 1) for name, size in sorted(found.items()) if size >= 1}
+
+
+@contextmanager
+def standing(place: Path) -> Iterator[Loading]:
+    """Run a gateway with a worker for each core."""
+    people = peopled(place)
+    with at_source(place, people.numbers) as source, served(people, source) as country:
+        yield Loading.of(place, country, people)
 
 
 def main() -> None:
-    """Soak, print the table, and exit 1 when something was refused or lost."""
+    """Soak, print the table, and exit 1 when a request was refused or lost, or a worker
+    ended."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.soak")
-    parser.add_argument("--minutes", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=30)
     minutes = parser.parse_args().minutes
-    with TemporaryDirectory() as directory:
-        place = Path(directory)
-        country, numbers, _ = peopled(place)
-        with (
-            at_source(place, numbers) as port,
-            country_with(country, f"http://127.0.0.1:{port}") as running,
-        ):
-            told = soaked(place, running, numbers, minutes)
+    with TemporaryDirectory() as directory, standing(Path(directory)) as loading:
+        began = set(tree(loading.pid))
+        told = soak(loading, minutes).table()
+        told["processes that ended"] = len(began - set(tree(loading.pid)))
+        told["files, MiB"] = sizes(loading.country.state)
     sys.stdout.write(json.dumps(told, indent=2) + "\n")
-    raise SystemExit(1 if told["refused"] or told["lost"] else 0)
+    bad = ("refused", "lost", "processes that ended")
+    raise SystemExit(1 if any(told[name] for name in bad) else 0)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from consent.model import Act, Choice, Kind, Means, Person
@@ -26,6 +27,8 @@ from tests.country import AGREEMENT, free_port
 PATH = "/v1/exchanges"
 UNLIMITED = {"GATEWAY_RATE_CLIENT": "1000000/1", "GATEWAY_RATE_AGREEMENT": "1000000/1"}
 """A benchmark asks more often than any agency may."""
+RENEWED = 120.0
+"""Seconds after which a new token is made; one lives for five minutes."""
 
 
 @dataclass
@@ -37,12 +40,25 @@ class Stage:
     door: Door
     pipeline: Pipeline
     agency: Agency
-    token: str
+    issued: float = -inf
+    """When the token at hand was issued, in seconds of the clock that only goes forward."""
+
+    @property
+    def token(self) -> str:
+        """Return a token that is young enough for whatever is made with it."""
+        if (now := self.rooms.clock.monotonic()) - self.issued > RENEWED:
+            client, _ = self.rooms.clients.find(self.agency.client_id)
+            jkt = self.agency.proof_key.thumbprint()
+            tokens = self.door.authenticate._tokens
+            self.agency.held = tokens.issue(client, client.scopes, jkt)
+            self.issued = now
+        return self.agency.held
 
     def credentials(self) -> Credentials:
         """Return fresh credentials; making the proof is the caller's cost, not the gateway's."""
-        proof = self.agency.proof("POST", PATH, self.token)
-        return Credentials("POST", PATH, (f"DPoP {self.token}",), (proof,))
+        token = self.token
+        proof = self.agency.proof("POST", PATH, token)
+        return Credentials("POST", PATH, (f"DPoP {token}",), (proof,))
 
     def posted(self, number: str, service: str, fields: list[str]) -> Posted:
         """Return a request as it was posted."""
@@ -63,11 +79,13 @@ class Stage:
             subject, self.rooms.pseudonyms.ref(subject), self.rooms.pseudonyms.seal(subject)
         )
 
-    def consent(self, number: str) -> None:
-        """Give somebody's consent to all that the family allowance offers."""
+    def consent(self, number: str, *, partly: bool = False) -> None:
+        """Give somebody's consent to all that the family allowance offers, or to what it needs;
+        a second time it is renewed."""
         agreement = self.rooms.control.now().agreements[AgreementId(AGREEMENT)]
         terms = terms_of(agreement)
-        choice = Choice(terms.offered, terms.max_valid_days, terms.max_uses)
+        granted = terms.required if partly else terms.offered
+        choice = Choice(granted, terms.max_valid_days, terms.max_uses)
         self.rooms.consents.carry_out(
             Act(Kind.GIVE, self.person(number), terms, Means("counter", "c-1"), choice)
         )
@@ -83,11 +101,8 @@ def staged(directory: Path, **settings: str) -> Iterator[Stage]:
     with opened(Settings.parse({**country.settings, **UNLIMITED})) as rooms:
         kept = short_lived(rooms)
         door = front_door(rooms, kept.replay)
-        client, _ = rooms.clients.find("family-benefits-1")
-        jkt = agency.proof_key.thumbprint()
-        token = door.authenticate._tokens.issue(client, client.scopes, jkt)
         pipeline = pipeline_of(rooms, door.authenticate, limits_of(rooms, kept), gates_of(rooms))
-        yield Stage(country, rooms, door, pipeline, agency, token)
+        yield Stage(country, rooms, door, pipeline, agency)
 
 
 def number_of(place: int) -> str:

@@ -20,7 +20,7 @@ function init(args)
 end
 function delay()
   if pause <= 0 then return 0 end
-  return math.floor(-math.log(1 - math.random()) * pause + 0.5)
+  return math.floor(math.min(-math.log(1 - math.random()) * pause, 5000) + 0.5)
 end
 function request()
   at = at % #requests + 1
@@ -70,7 +70,8 @@ def load(
     pause: float = 0.0,
 ) -> Load:
     """Send the requests in turn, over and over, over so many connections for so many seconds; each
-    connection rests between two for an exponential time around `pause` ms."""
+    connection rests between two for an exponential time around `pause` ms, but at most five
+    seconds: after ten a server closes it."""
     script, given = directory / "wrk.lua", directory / "requests"
     script.write_text(SCRIPT)
     given.write_bytes(b"".join(b"%d\n%s\n" % (len(one), one) for one in requests))
