@@ -24,8 +24,9 @@ from tests.bench.bench_server import FIELDS, PATH, cpu_seconds
 from tests.bench.nginx import ASKING_OPA, SOURCE, await_port, nginx
 from tests.bench.stage import UNLIMITED, number_of, staged
 from tests.bench.wrk import Load, load, raw
-from tests.country import AGREEMENT, INCOME, SCHEME, RunningCountry, free_port
+from tests.country import AGREEMENT, INCOME, SCHEME, RunningCountry
 from tests.flow.office import record_of
+from tests.ports import free_port
 from tests.postgres_server import postgres_server
 from tests.redis_server import redis_server
 

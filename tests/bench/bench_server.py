@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from tests.agency import Agency
 from tests.bench.stage import UNLIMITED
-from tests.country import AGREEMENT, INCOME, SCHEME, RunningCountry, free_port, running
+from tests.country import AGREEMENT, INCOME, SCHEME, RunningCountry, running
+from tests.ports import free_port
 
 PATH = "/v1/exchanges"
 CONNECTIONS = (1, 8, 32)

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.bundle import Bundle
-from tests.country import free_port
 from tests.deploy.image import ROOT, Image, Stage, ignored, instructions
+from tests.ports import free_port
 
 DOCKERFILE = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
 PRODUCT = ("adapters", "audit", "client", "consent", "crypto", "gateway", "identity", "kernel")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gateway.demo.browser import Browser, Page
 from gateway.demo.country import ROOT
-from tests.country import free_port
+from tests.ports import free_port
 
 WITHIN = 120.0
 HER_PAGE = re.compile(r"Her page: (http://127\.0\.0\.1:\d+/requests/rq_[a-z2-7]{26})")

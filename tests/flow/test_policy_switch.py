@@ -37,9 +37,10 @@ from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from kernel.names import Revision
 from tests.agency import Answer
-from tests.country import INCOME, RunningCountry, free_port
+from tests.country import INCOME, RunningCountry
 from tests.flow.watched import Leaf, policies
 from tests.opa import Opa, until
+from tests.ports import free_port
 
 YEAR = "/income/year"
 RULES = "exchange/blocks/blocks.rego"

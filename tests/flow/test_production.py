@@ -25,8 +25,9 @@ from kernel.clock import Deadline, SystemClock
 from kernel.migrations import HEAD, BadSchema, migrate, revision
 from kernel.migrations.plan import Plan
 from tests.agency import Agency, Answer
-from tests.country import RESIDENTS, RunningCountry, free_port
+from tests.country import RESIDENTS, RunningCountry
 from tests.policies.repository import POLICIES, opa_server
+from tests.ports import free_port
 from tests.postgres_server import PostgresServer, Site, postgres_server
 from tests.redis_server import redis_server
 

@@ -19,7 +19,8 @@ from gateway.rooms import opened
 from gateway.settings import Settings
 from tests import runbook
 from tests.agency import Agency, Answer
-from tests.country import RESIDENTS, SCHEME, RunningCountry, exported_leaves, free_port, running
+from tests.country import RESIDENTS, SCHEME, RunningCountry, exported_leaves, running
+from tests.ports import free_port
 
 PATIENCE = 60
 NAME, POSTCODE = ["/name/family"], "/address/postcode"

@@ -17,8 +17,9 @@ from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
-from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, free_port, reading
+from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, reading
 from tests.flow.office import Office, open_office
+from tests.ports import free_port
 
 Leaf = dict[str, Any]
 LEDGER = ("GATEWAY_DATABASE_URL", "GATEWAY_MIGRATOR_URL")
