@@ -53,6 +53,7 @@ class Transfers:
 
     def close(self) -> None:
         """Close the connections that are kept; for the loop's thread, and once nobody waits."""
+        self._remind(-1)
         self._multi.close()
         self._threads.close()
 
