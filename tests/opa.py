@@ -24,7 +24,7 @@ from kernel.clock import SystemClock
 from tests.policies.repository import opa_command
 from tests.ports import free_port
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def until(condition: Callable[[], Any], what: str = "it came about") -> None:

@@ -18,7 +18,7 @@ import psycopg
 from kernel.grants import Roles
 from tests.ports import free_port
 
-PATIENCE = 60
+PATIENCE = 120
 """Seconds that a start or a stop may take on a busy machine."""
 
 

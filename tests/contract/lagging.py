@@ -12,7 +12,7 @@ from tests.ports import free_port
 from tests.redis_server import RedisServer
 
 SERVICE = "causeway"
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Wire:

@@ -35,7 +35,7 @@ class Pair:
 
         with ThreadPoolExecutor(len(works)) as pool:
             started = [pool.submit(run, self.offices[n % 2], work) for n, work in enumerate(works)]
-            return [one.result(30) for one in started]
+            return [one.result(120) for one in started]
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def value(log, name: str) -> str | None:
 def together(log, jobs):
     """Let all jobs wait while another holds the lock, so that they make one batch."""
     threads = [threading.Thread(target=job) for job in jobs]
-    with log.database.sequence(stage.Deadline.within(10, log.clock)):
+    with log.database.sequence(stage.Deadline.within(60, log.clock)):
         for thread in threads:
             thread.start()
         while log.ledger._line._line.qsize() < len(jobs) - 1:
@@ -278,10 +278,10 @@ def test_the_leaf_stored_is_the_leaf_hashed_and_holds_no_identifier(log):
 
 
 def test_a_full_line_refuses_at_once(place):
-    site = stage.Stage(place, limits=Limits(waiting=0))
+    site = stage.Stage(place, limits=Limits(patience=30.0, waiting=0))
     with site.open() as log:
         first = threading.Thread(target=lambda: log.ledger.append(stage.decision("ex_1")))
-        with log.database.sequence(stage.Deadline.within(10, log.clock)):
+        with log.database.sequence(stage.Deadline.within(60, log.clock)):
             first.start()
             while not log.ledger._line._lead.locked():
                 threading.Event().wait(0.001)
@@ -293,9 +293,9 @@ def test_a_full_line_refuses_at_once(place):
 
 
 def test_who_waited_too_long_is_refused_and_their_entry_is_never_written(place):
-    site = stage.Stage(place, limits=Limits(patience=0.05))
+    site = stage.Stage(place, limits=Limits(patience=0.5))
     with site.open() as log:
-        held = log.database.sequence(stage.Deadline.within(10, log.clock))
+        held = log.database.sequence(stage.Deadline.within(60, log.clock))
         with held, pytest.raises(Refusal) as refusal:
             log.ledger.append(stage.decision("ex_1"))
         assert refusal.value.reason is Reason.LEDGER_UNAVAILABLE
@@ -325,7 +325,7 @@ def test_closing_answers_everybody_who_waits_and_refuses_those_who_come_later(pl
     assert log.ledger.fault == "it is closed"
     written = [answer for answer in answers if isinstance(answer, int)]
     assert log.ledger.size == 1 + len(written)
-    log.database.close(stage.Deadline.within(10, log.clock))
+    log.database.close(stage.Deadline.within(60, log.clock))
 
 
 def test_the_newest_checkpoint_covers_what_another_writer_appended(place):

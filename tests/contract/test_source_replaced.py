@@ -17,7 +17,7 @@ from kernel.waits import OwnThread
 from tests.contract.loopback import answer, serving
 from tests.unit.gateway import parts
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 MANY = 3
 OLD, NEW = (
     replace(parts.SERVICE, adapter="rest", read={"path": f"/{name}/{{subject}}"})

@@ -90,7 +90,7 @@ def started(image: Stage, port: int) -> Iterator[subprocess.Popen]:
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -138,7 +138,7 @@ def test_the_image_built_by_its_own_steps_serves_and_stops_when_told(image: Stag
         assert status(port, "/readyz") == 200
         assert well(image, port)
         process.send_signal(signal.Signals[image.said["STOPSIGNAL"].rest])
-        assert process.wait(30) == 0, (image.root.parent / "log").read_text()
+        assert process.wait(120) == 0, (image.root.parent / "log").read_text()
     assert (image.path("/var/lib/causeway") / "keys").is_dir()
 
 

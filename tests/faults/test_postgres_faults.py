@@ -22,7 +22,7 @@ from tests.postgres_server import PostgresServer, postgres_server
 from tests.severed import Proxy, proxy
 
 pytestmark = pytest.mark.fault
-PATIENCE = 60.0
+PATIENCE = 120.0
 LIMITS = Limits(patience=2.0)
 GENEROUS = 30.0
 """Far more than the deadline, and far less than for ever."""

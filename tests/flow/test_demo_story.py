@@ -61,7 +61,7 @@ def terminal(state: Path) -> Iterator[Terminal]:
         yield Terminal(process, ours)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
         os.close(ours)
 
 

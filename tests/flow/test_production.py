@@ -32,7 +32,7 @@ from tests.postgres_server import PostgresServer, Site, postgres_server
 from tests.redis_server import redis_server
 
 FAMILY = "/name/family"
-PATIENCE = 60.0
+PATIENCE = 120.0
 OWN = Path(kernel.migrations.versions.__file__).parent
 LATER = f'''
 """What the next version adds."""

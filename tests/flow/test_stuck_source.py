@@ -18,7 +18,7 @@ YEAR = "/income/year"
 SHARE = 64 // 3 + 128
 """Of 256 exchanges at once: a third of a quarter, and all that is to be borrowed."""
 MANY = SHARE + 30
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ class WatchedCountry(RunningCountry):
         """Hold the right to write, on SQLite, so that the gateway cannot commit anything."""
         lock = FileLock(self.database)
         try:
-            with lock.held(Deadline.within(10, SystemClock())):
+            with lock.held(Deadline.within(60, SystemClock())):
                 yield
         finally:
             lock.close()

@@ -181,7 +181,7 @@ def test_every_caller_of_a_batch_is_let_go_also_behind_one_who_went():
         thread.start()
     settle(jobs)
     for thread in heard:
-        thread.join(30)
+        thread.join(120)
     assert not any(thread.is_alive() for thread in heard)
 
 

@@ -12,7 +12,7 @@ import uvloop
 from gateway.fibres import A_FEW, Fibres
 from kernel.waits import OwnThread, Parked
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 NAME: ContextVar[str] = ContextVar("name", default="nobody")
 
 
