@@ -27,7 +27,7 @@ class Pair:
         gate = threading.Barrier(len(works))
 
         def run(office, work):
-            gate.wait(10)
+            gate.wait(120)
             try:
                 return work(office)
             except Refusal as refusal:

@@ -261,12 +261,11 @@ def test_the_version_before_serves_while_the_next_one_migrates_and_afterwards(
     assert enough.wait(PATIENCE)
     before = len(answers)
     migrate(place.ledger.migrator, soon(), place.ledger.roles, plan)
-    during = len(answers)
     migrated.set()
     for thread in asking:
         thread.join(PATIENCE)
     assert [answer.status for answer in answers] == [200] * len(answers)
-    assert during > before
+    assert len(answers) > before + 2, "three were always under way"
     assert revision(place.ledger.writer, soon()) == "9002_serves_0001"
     told = place.run("doctor")  # started anew on the newer schema, it can serve as well
     assert told.stdout.endswith("It can serve.\n"), told.stdout + told.stderr

@@ -209,6 +209,6 @@ def _start_provider(environ: dict[str, str], state: Path) -> subprocess.Complete
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
