@@ -40,8 +40,8 @@ class Transfers:
             self._threads(handle)
             return
         self._loop = asyncio.get_running_loop()
-        self._waiting[handle] = parked
         self._multi.add_handle(handle)
+        self._waiting[handle] = parked
         try:
             parked.acquire()
         finally:
