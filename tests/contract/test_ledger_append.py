@@ -228,8 +228,9 @@ def test_an_entry_decided_under_an_older_epoch_is_outdated_and_not_written(log):
     assert logged.index == 3
 
 
-def test_a_control_entry_outdates_those_behind_it_in_its_own_batch(log):
+def test_a_control_entry_outdates_those_behind_it_in_its_own_batch(place):
     answers = []
+    limits = Limits(patience=30.0, head_age=3600.0)  # nobody else takes the lead meanwhile
 
     def decide():
         try:
@@ -237,13 +238,16 @@ def test_a_control_entry_outdates_those_behind_it_in_its_own_batch(log):
         except Outdated:
             answers.append("outdated")
 
-    first = threading.Event()
+    def behind():
+        while not log.ledger._line._lead.locked():
+            threading.Event().wait(0.001)
+        decide()
 
     def activate():
-        first.set()
         answers.append(log.ledger.append(stage.activated()).index)
 
-    together(log, [activate, lambda: (first.wait() and threading.Event().wait(0.1)) or decide()])
+    with stage.Stage(place, limits=limits).open() as log:
+        together(log, [activate, behind])
     assert answers.count("outdated") + answers.count(1) == 2
 
 
