@@ -74,6 +74,8 @@ class Ledger:
             self._ended.set()
             self._line.nudge()
             self._keeper.join()  # it takes the lead, and never leaves it
+            while jobs := list(self._line.more(self._limits.batch)):
+                self._turn(jobs)
             self._turn([])
         self._fault = "it is closed"
 

@@ -166,6 +166,7 @@ class Line:
         self._check_open()
         if job.parked is not None:
             self._put(job)
+            self._check_still_open(job)
             job.parked.afterwards(self._hand_over)
             job.wait(seconds)
             return False
@@ -173,8 +174,7 @@ class Line:
             self._put(job)
             # Who wrote may have left before the job stood in line: then nobody would come.
             if not self.take():
-                if self.shut is not None and job.claim():
-                    self._check_open()
+                self._check_still_open(job)
                 job.wait(seconds)
                 return job.leads
         job.leads = job.claim()
@@ -227,6 +227,11 @@ class Line:
         if self._line.qsize() >= self._most:
             raise unavailable("too many entries are waiting")
         self._line.put(job)
+
+    def _check_still_open(self, job: Job) -> None:
+        """Turn back who came into line while it was shut: perhaps nobody looks there any more."""
+        if self.shut is not None and job.claim():
+            self._check_open()
 
     def _check_open(self) -> None:
         if self.shut is not None:

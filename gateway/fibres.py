@@ -53,8 +53,8 @@ class Fibres:
     async def run(self, call: Callable[..., _Told], *given: object) -> _Told:
         """Return what the call returns, or raise what it raises."""
         async with self._room:
-            self.taken += 1
             fibre = _Fibre(call)
+            self.taken += 1
             try:
                 if self._resting() > 0:
                     await _Berth(self, fibre).rest()

@@ -43,6 +43,10 @@ class Source(Protocol):
         `source.timeout`, `source.bad_answer`, or (exact) `subject.unknown`."""
         ...
 
+    def close(self) -> None:
+        """Give back connections and threads."""
+        ...
+
 
 class Authenticate(Protocol):
     """Proves who asks."""

@@ -1,7 +1,9 @@
-"""Sources: the adapter that each service's agency is asked through, built once and kept."""
+"""Sources: the adapter that each service's agency is asked through, built once and kept until the
+service changes; then the last who asks it closes it."""
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from adapters.model import SourceAddress
 from adapters.registry import build
@@ -14,6 +16,16 @@ from kernel.clock import Clock, Deadline
 from kernel.errors import Reason, Refusal
 from kernel.names import ServiceId
 from kernel.waits import Waits
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """A source that was built for a service, and how many ask it now."""
+
+    service: Service
+    source: Source
+    asking: int = 0
+    replaced: bool = False
 
 
 class Sources:
@@ -33,7 +45,7 @@ class Sources:
         self._gates = gates
         self._waits = waits
         self._lock = threading.Lock()
-        self._built: dict[ServiceId, tuple[Service, Source]] = {}
+        self._built: dict[ServiceId, _Kept] = {}
 
     def __call__(self, warrant: Warrant) -> Json:
         """Return the record, or raise `Refusal` for the source's reason."""
@@ -42,28 +54,51 @@ class Sources:
         if address is None:
             raise Refusal(Reason.SOURCE_UNAVAILABLE, f"Source {service.source} is not set up.")
         deadline = Deadline.within(address.timeout, self._clock)
-        source = self._source(service, address)
         fields = warrant.permit.fields
         named = concerned(service, fields).values()
         wanted = fields.union(named)
+        kept = self._asked(service, address)
 
         def ask() -> Json:
             with self._gates.passing(service.source):
-                return source.fetch(warrant.ask.subject, wanted, deadline)
+                return kept.source.fetch(warrant.ask.subject, wanted, deadline)
 
-        return self._waits.aside(ask) if source.blocks else ask()
+        try:
+            return self._waits.aside(ask) if kept.source.blocks else ask()
+        finally:
+            self._left(kept)
 
-    def _source(self, service: Service, address: SourceAddress) -> Source:
-        held = self._built.get(service.id)
-        if held is not None and held[0] is service:
-            return held[1]
+    def _asked(self, service: Service, address: SourceAddress) -> _Kept:
+        """Return the source of a service, which one more asks now."""
+        idle = None
         with self._lock:
-            held = self._built.get(service.id)
-            if held is None or held[0] != service:
-                perform = self._waits.performing()
-                source = build(service.adapter, service.read, service.subject_at, address, perform)
-                held = (service, source)
-            else:
-                held = (service, held[1])
-            self._built[service.id] = held
-            return held[1]
+            kept = self._built.get(service.id)
+            if kept is None or (kept.service is not service and kept.service != service):
+                before, kept = kept, _Kept(service, self._made(service, address))
+                self._built[service.id] = kept
+                if before is not None:
+                    before.replaced = True
+                    idle = None if before.asking else before
+            kept.service = service
+            kept.asking += 1
+        if idle is not None:
+            self._close(idle.source)
+        return kept
+
+    def _left(self, kept: _Kept) -> None:
+        """Let the last who asks a source that was replaced close it."""
+        with self._lock:
+            kept.asking -= 1
+            last = kept.replaced and not kept.asking
+        if last:
+            self._close(kept.source)
+
+    def _made(self, service: Service, address: SourceAddress) -> Source:
+        perform = self._waits.performing()
+        return build(service.adapter, service.read, service.subject_at, address, perform)
+
+    def _close(self, source: Source) -> None:
+        if source.blocks:
+            self._waits.aside(source.close)
+        else:
+            source.close()

@@ -40,8 +40,8 @@ class Transfers:
             self._threads(handle)
             return
         self._loop = asyncio.get_running_loop()
-        self._waiting[handle] = parked
         self._multi.add_handle(handle)
+        self._waiting[handle] = parked
         try:
             parked.acquire()
         finally:
@@ -53,6 +53,7 @@ class Transfers:
 
     def close(self) -> None:
         """Close the connections that are kept; for the loop's thread, and once nobody waits."""
+        self._remind(-1)
         self._multi.close()
         self._threads.close()
 

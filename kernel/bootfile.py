@@ -18,6 +18,8 @@ from kernel.filelock import FileLock, refuse_network
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _WAIT = 1.0
+_START = 20.0
+"""Seconds to wait for the lock: of those who serve, and of workers that open the file together."""
 
 
 def boot_id() -> str:
@@ -66,7 +68,7 @@ class BootFile:
 
     def start(self) -> None:
         """Open the file, and delete those of other boots; raises `OSError` or `sqlite3.Error`."""
-        with self._lock.held(self._deadline()):
+        with self._lock.held(Deadline.within(_START, self._clock)):
             for old in self._path.parent.glob("*.db*"):
                 if not old.name.startswith(self._path.name):
                     old.unlink()

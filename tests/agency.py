@@ -13,6 +13,8 @@ from urllib.parse import urlencode, urlsplit
 from joserfc import jwe, jws, jwt
 from joserfc.jwk import ECKey
 
+RENEWED = 120.0
+"""Seconds after which a token is not used any more; it lives for 300."""
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
@@ -49,6 +51,8 @@ class Agency:
     held: str | None = None
     at: str | None = None
     """Where the gateway is reached, where that is not its own name."""
+    asked: tuple[str, float] = ("", 0.0)
+    """The token that it asked for by itself, and when."""
     ahead: float = 0.0
     """Seconds by which this system's clock is ahead."""
 
@@ -90,7 +94,7 @@ class Agency:
     ) -> Answer:
         """Send one request on a connection of its own."""
         to = urlsplit(self.at or self.gateway)
-        connection = http.client.HTTPConnection(to.hostname, to.port, timeout=30)
+        connection = http.client.HTTPConnection(to.hostname, to.port, timeout=120)
         try:
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
@@ -98,6 +102,13 @@ class Agency:
             return Answer(answer.status, named, answer.read())
         finally:
             connection.close()
+            self.forget_old()
+
+    def forget_old(self) -> None:
+        """Let go of a token long before it ends, between requests: no proof is made for it yet."""
+        token, since = self.asked
+        if self.held == token and time.monotonic() > since + RENEWED:
+            self.held = None
 
     def ask_token(self, **parameters: str) -> Answer:
         """Ask for a token; `scope` and every other parameter can be given or replaced."""
@@ -115,17 +126,17 @@ class Agency:
 
     @property
     def token(self) -> str:
-        if self.held is None:
+        token = self.held
+        if token is None:
             answer = self.ask_token()
             assert answer.status == 200, answer.body
-            self.held = answer.json["access_token"]
-        return self.held
+            self.held = token = str(answer.json["access_token"])
+            self.asked = token, time.monotonic()
+        return token
 
     def authorization(self, method: str, path: str) -> dict[str, str]:
-        return {
-            "Authorization": f"DPoP {self.token}",
-            "DPoP": self.proof(method, path, self.token),
-        }
+        token = self.token
+        return {"Authorization": f"DPoP {token}", "DPoP": self.proof(method, path, token)}
 
     def get(self, path: str) -> Answer:
         return self.request("GET", path, None, self.authorization("GET", path))

@@ -66,7 +66,7 @@ class Browser:
         to = urlsplit(url)
         assert to.hostname is not None
         kept = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.jar.items())}
-        connection = HTTPConnection(to.hostname, to.port, timeout=30)
+        connection = HTTPConnection(to.hostname, to.port, timeout=120)
         try:
             path = (to.path or "/") + (f"?{to.query}" if to.query else "")
             sent = {**(kept if self.jar else {}), **self.headers, **(headers or {})}

@@ -1,7 +1,6 @@
 """Real OPA servers that load their policies over HTTP and verify them, as in production."""
 
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -23,8 +22,9 @@ from gateway.serving.parent import die_with_parent
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from tests.policies.repository import opa_command
+from tests.ports import free_port
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def until(condition: Callable[[], Any], what: str = "it came about") -> None:
@@ -43,9 +43,7 @@ class Opa:
         self._config = directory / "opa.json"
         self._config.write_text(json.dumps(config))
         self._log = directory / "log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -104,7 +104,7 @@ class Someone:
         said = {"Accept-Language": self.language, "Accept": "text/html", **headers}
         if self.cookies and "Cookie" not in said:
             said["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=30)
+        connection = http.client.HTTPConnection(to.hostname or "", to.port, timeout=120)
         try:
             path = to.path + (f"?{to.query}" if to.query else "")
             sent = {name: value for name, value in said.items() if value is not None}

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import time
@@ -13,15 +12,10 @@ from pathlib import Path
 import redis
 
 from kernel.clock import SECOND, Micros
+from tests.ports import free_port
 from tests.unit.identity.parts import START
 
 SOURCE = Path(__file__).parent / "contract" / "settable_clock.c"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def settable_clock(directory: Path) -> Path:
@@ -93,7 +87,7 @@ class RedisServer:
 
     def answers(self) -> None:
         """Wait until it answers."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             assert self.process is not None
             assert self.process.poll() is None, (self.directory / "log").read_text()
@@ -101,7 +95,7 @@ class RedisServer:
                 with self.client() as client:
                     client.ping()
             except redis.RedisError:
-                assert time.monotonic() < deadline, "redis-server did not answer within 30 s"
+                assert time.monotonic() < deadline, "redis-server did not answer within 120 s"
                 time.sleep(0.02)
             else:
                 return
@@ -120,7 +114,7 @@ class RedisServer:
         """End it at once, nothing saved."""
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(120)
             self.process = None
 
     @contextmanager

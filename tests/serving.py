@@ -19,7 +19,8 @@ from gateway.settings import Settings
 from gateway.sweep import TOTAL_DEADLINE, Sweep
 from kernel.clock import SECOND, Micros, SystemClock
 from tests.agency import Agency, Answer
-from tests.country import RunningCountry, free_port
+from tests.country import RunningCountry
+from tests.ports import free_port
 
 PATIENCE = 120.0
 """Seconds that a condition may take on a busy machine; nothing is expected to."""
@@ -68,7 +69,8 @@ class Host:
 
     def said(self, event: str) -> list[dict[str, Any]]:
         """Return the lines of an event in its log, in order."""
-        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        whole = self.log.read_text().rpartition("\n")[0]  # the last line may be half written
+        lines = [line for line in whole.splitlines() if line.startswith("{")]
         return [line for line in map(json.loads, lines) if line["event"] == event]
 
     def terminate(self) -> None:

@@ -38,7 +38,7 @@ from tests.attacks.evil_provider import (
     evil_provider,
 )
 from tests.browserless import Answer, Browser, hidden
-from tests.country import free_port
+from tests.ports import free_port
 
 DAY = 86_400
 

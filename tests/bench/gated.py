@@ -16,7 +16,7 @@ from gateway.policy.opa_command import find_opa
 from tests.bench.nginx import ASKING_OPA, await_port, nginx
 from tests.bench.scene import Peopled
 from tests.bench.wrk import Load, load, raw
-from tests.country import free_port
+from tests.ports import free_port
 
 CACHE = ("--set", "caching.inter_query_builtin_value_cache.named.io_jwt.max_num_entries=1000")
 """OPA remembers the tokens that it verified."""

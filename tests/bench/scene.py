@@ -17,8 +17,9 @@ from gateway.demo.processes import Processes
 from identity.model import Scope
 from tests.bench.nginx import SOURCE, await_port, nginx
 from tests.bench.stage import UNLIMITED, number_of, staged
-from tests.country import INCOME, RunningCountry, free_port
+from tests.country import INCOME, RunningCountry
 from tests.flow.office import TOTAL, YEAR, record_of
+from tests.ports import free_port
 
 PEOPLE = 500
 CORES = len(os.sched_getaffinity(0))

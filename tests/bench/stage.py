@@ -22,7 +22,8 @@ from gateway.terms import terms_of
 from identity.model import Credentials
 from kernel.names import AgreementId, Subject
 from tests.agency import Agency
-from tests.country import AGREEMENT, free_port
+from tests.country import AGREEMENT
+from tests.ports import free_port
 
 PATH = "/v1/exchanges"
 UNLIMITED = {"GATEWAY_RATE_CLIENT": "1000000/1", "GATEWAY_RATE_AGREEMENT": "1000000/1"}

@@ -186,7 +186,7 @@ def proves(visitor: Visitor, directory: Path) -> None:
             env=bare,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         assert told.returncode == code, told.stdout + told.stderr

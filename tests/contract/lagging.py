@@ -8,10 +8,11 @@ from pathlib import Path
 
 import redis
 
-from tests.redis_server import RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_server import RedisServer
 
 SERVICE = "causeway"
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Wire:

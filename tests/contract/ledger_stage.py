@@ -32,6 +32,8 @@ from kernel.postgres_sequencer import Sequencer
 from kernel.postgres_wire import Wire
 from kernel.tables import metadata
 
+PATIENCE = 30.0
+"""Seconds for a ledger whose patience is not what a test is about; a slow disk needs them."""
 ORIGIN = "gateway.example/audit/1"
 REVISION = "a" * 64
 POLICY = "b" * 64
@@ -83,7 +85,7 @@ class Stage:
 
     directory: Path
     clock: Clock = field(default_factory=SystemClock)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = field(default_factory=lambda: Limits(patience=PATIENCE))
     keys: Keys = field(
         default_factory=lambda: Keys(
             Signer(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"k" * 32)),

@@ -27,7 +27,7 @@ class Pair:
         gate = threading.Barrier(len(works))
 
         def run(office, work):
-            gate.wait(10)
+            gate.wait(120)
             try:
                 return work(office)
             except Refusal as refusal:
@@ -35,7 +35,7 @@ class Pair:
 
         with ThreadPoolExecutor(len(works)) as pool:
             started = [pool.submit(run, self.offices[n % 2], work) for n, work in enumerate(works)]
-            return [one.result(30) for one in started]
+            return [one.result(120) for one in started]
 
 
 @pytest.fixture

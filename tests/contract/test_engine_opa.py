@@ -50,7 +50,7 @@ def serve() -> Iterator[Serve]:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         servers.append(server)
-        return OpaEngine(f"http://127.0.0.1:{server.server_port}", SystemClock(), seconds=0.5)
+        return OpaEngine(f"http://127.0.0.1:{server.server_port}", SystemClock(), seconds=2.0)
 
     yield start
     for server in servers:

@@ -51,7 +51,7 @@ def value(log, name: str) -> str | None:
 def together(log, jobs):
     """Let all jobs wait while another holds the lock, so that they make one batch."""
     threads = [threading.Thread(target=job) for job in jobs]
-    with log.database.sequence(stage.Deadline.within(10, log.clock)):
+    with log.database.sequence(stage.Deadline.within(60, log.clock)):
         for thread in threads:
             thread.start()
         while log.ledger._line._line.qsize() < len(jobs) - 1:
@@ -228,8 +228,9 @@ def test_an_entry_decided_under_an_older_epoch_is_outdated_and_not_written(log):
     assert logged.index == 3
 
 
-def test_a_control_entry_outdates_those_behind_it_in_its_own_batch(log):
+def test_a_control_entry_outdates_those_behind_it_in_its_own_batch(place):
     answers = []
+    limits = Limits(patience=30.0, head_age=3600.0)  # nobody else takes the lead meanwhile
 
     def decide():
         try:
@@ -237,13 +238,16 @@ def test_a_control_entry_outdates_those_behind_it_in_its_own_batch(log):
         except Outdated:
             answers.append("outdated")
 
-    first = threading.Event()
+    def behind():
+        while not log.ledger._line._lead.locked():
+            threading.Event().wait(0.001)
+        decide()
 
     def activate():
-        first.set()
         answers.append(log.ledger.append(stage.activated()).index)
 
-    together(log, [activate, lambda: (first.wait() and threading.Event().wait(0.1)) or decide()])
+    with stage.Stage(place, limits=limits).open() as log:
+        together(log, [activate, behind])
     assert answers.count("outdated") + answers.count(1) == 2
 
 
@@ -278,10 +282,10 @@ def test_the_leaf_stored_is_the_leaf_hashed_and_holds_no_identifier(log):
 
 
 def test_a_full_line_refuses_at_once(place):
-    site = stage.Stage(place, limits=Limits(waiting=0))
+    site = stage.Stage(place, limits=Limits(patience=30.0, waiting=0))
     with site.open() as log:
         first = threading.Thread(target=lambda: log.ledger.append(stage.decision("ex_1")))
-        with log.database.sequence(stage.Deadline.within(10, log.clock)):
+        with log.database.sequence(stage.Deadline.within(60, log.clock)):
             first.start()
             while not log.ledger._line._lead.locked():
                 threading.Event().wait(0.001)
@@ -293,9 +297,9 @@ def test_a_full_line_refuses_at_once(place):
 
 
 def test_who_waited_too_long_is_refused_and_their_entry_is_never_written(place):
-    site = stage.Stage(place, limits=Limits(patience=0.05))
+    site = stage.Stage(place, limits=Limits(patience=0.5))
     with site.open() as log:
-        held = log.database.sequence(stage.Deadline.within(10, log.clock))
+        held = log.database.sequence(stage.Deadline.within(60, log.clock))
         with held, pytest.raises(Refusal) as refusal:
             log.ledger.append(stage.decision("ex_1"))
         assert refusal.value.reason is Reason.LEDGER_UNAVAILABLE
@@ -325,7 +329,7 @@ def test_closing_answers_everybody_who_waits_and_refuses_those_who_come_later(pl
     assert log.ledger.fault == "it is closed"
     written = [answer for answer in answers if isinstance(answer, int)]
     assert log.ledger.size == 1 + len(written)
-    log.database.close(stage.Deadline.within(10, log.clock))
+    log.database.close(stage.Deadline.within(60, log.clock))
 
 
 def test_the_newest_checkpoint_covers_what_another_writer_appended(place):

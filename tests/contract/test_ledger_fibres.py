@@ -14,7 +14,7 @@ from kernel.errors import Reason, Refusal
 from kernel.waits import OwnThread
 from tests.contract import ledger_stage as stage
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def carried_out(fibres: Fibres, *calls: Callable[[], object]) -> list[object]:
@@ -31,13 +31,14 @@ def soon(site: stage.Stage) -> Deadline:
 
 def until_it_serves(log: stage.Opened) -> None:
     patience = Deadline.within(PATIENCE, log.clock)
-    while log.ledger.fault is not None and patience.left():
+    while log.ledger.fault is not None:
+        assert patience.left(), log.ledger.fault
         threading.Event().wait(0.01)
 
 
 def test_entries_of_many_fibres_share_batches_with_those_of_threads(place):
     fibres = Fibres(OwnThread())
-    site = stage.Stage(place, limits=Limits(waits=fibres))
+    site = stage.Stage(place, limits=Limits(patience=PATIENCE, waits=fibres))
     with site.open() as log:
         turns = []
         log.ledger.watch(lambda turn: turns.append(len(turn.entries)))
@@ -74,9 +75,22 @@ def test_a_fibre_whose_entry_does_not_come_to_the_disk_in_time_is_refused(tmp_pa
         assert carried_out(fibres, lambda: log.ledger.append(stage.decision("ex_2")).index) == [1]
 
 
+def test_a_ledger_that_is_closed_writes_for_every_fibre_that_stands_in_line(tmp_path):
+    fibres = Fibres(OwnThread())
+    log = stage.Stage(tmp_path, limits=Limits(patience=PATIENCE, waits=fibres)).open()
+
+    def append(n: int) -> int:
+        return log.ledger.append(stage.decision(f"ex_{n}")).index
+
+    # The last one closes it before the loop has come to hand the lead over.
+    told = carried_out(fibres, *[lambda n=n: append(n) for n in range(40)], log.ledger.close)
+    assert sorted(told[:-1]) == list(range(1, 41))
+    log.close()
+
+
 def test_a_ledger_that_is_closed_answers_every_fibre_first(tmp_path):
     fibres = Fibres(OwnThread())
-    log = stage.Stage(tmp_path, limits=Limits(waits=fibres)).open()
+    log = stage.Stage(tmp_path, limits=Limits(patience=PATIENCE, waits=fibres)).open()
     closer = threading.Thread(target=log.ledger.close)
 
     def append(n: int) -> Reason | None:

@@ -39,7 +39,7 @@ class Leapt(SystemClock):
         return Micros(super().now() + int(self.by * SECOND))
 
 
-def soon(seconds: float = 10) -> Deadline:
+def soon(seconds: float = 60) -> Deadline:
     return Deadline.within(seconds, CLOCK)
 
 
@@ -74,6 +74,7 @@ def use(n: int) -> Effect:
 
 
 def test_a_batch_takes_three_round_trips_whatever_it_holds(site):
+    site.limits = replace(site.limits, head_age=3600.0)  # the guard's head costs trips of its own
     with site.open() as log:
         log.ledger.append(stage.decision("ex_0", stage.person(0)), use(0))
         wire = log.database._writer

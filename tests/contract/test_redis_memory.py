@@ -96,7 +96,7 @@ def loss(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple]:
 
 def answering(host: Host) -> None:
     """Wait until the store serves again, without claiming anything."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (fault := host.store.fault()) is not None:
         assert time.monotonic() < deadline, fault
         time.sleep(0.05)

@@ -207,7 +207,7 @@ class TestOnPostgres:
             )
             migrating.start()
             waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 120
             while not site.rows(f"{waits} AND datname = '{site.name}'"):
                 assert time.monotonic() < deadline
                 time.sleep(0.01)

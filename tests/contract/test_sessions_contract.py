@@ -379,7 +379,7 @@ def _rotate(directory: str, cookie: str, start: Barrier, told: "Queue[str]") -> 
     clock = SystemClock()
     file = SessionFile.open(Path(directory), clock, "boot-1")
     sessions = EmbeddedSessions(file, ROOT, clock, SystemChance())
-    start.wait(30)
+    start.wait(120)
     for _ in range(20):
         sessions.find(Realm.RESIDENT, cookie)
     told.put(sessions.rotate(cookie, AMINA))
@@ -401,7 +401,7 @@ def test_two_processes_that_step_up_at_once_leave_no_old_session_behind(tmp_path
         process.start()
     new = [told.get(timeout=60) for _ in processes]
     for process in processes:
-        process.join(30)
+        process.join(120)
     assert [process.exitcode for process in processes] == [0, 0]
     assert sessions.find(Realm.RESIDENT, old) is None
     assert all(sessions.find(Realm.RESIDENT, cookie) for cookie in new)

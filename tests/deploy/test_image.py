@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from gateway.policy.bundle import Bundle
-from tests.country import free_port
 from tests.deploy.image import ROOT, Image, Stage, ignored, instructions
+from tests.ports import free_port
 
 DOCKERFILE = (ROOT / "docker/Dockerfile").read_text(encoding="utf-8")
 PRODUCT = ("adapters", "audit", "client", "consent", "crypto", "gateway", "identity", "kernel")
@@ -90,7 +90,7 @@ def started(image: Stage, port: int) -> Iterator[subprocess.Popen]:
     finally:
         process.terminate()
         try:
-            process.wait(30)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -109,7 +109,7 @@ def well(image: Stage, port: int) -> bool:
 
 
 def status(port: int, path: str) -> int | None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("GET", path)
         return connection.getresponse().status
@@ -138,7 +138,7 @@ def test_the_image_built_by_its_own_steps_serves_and_stops_when_told(image: Stag
         assert status(port, "/readyz") == 200
         assert well(image, port)
         process.send_signal(signal.Signals[image.said["STOPSIGNAL"].rest])
-        assert process.wait(30) == 0, (image.root.parent / "log").read_text()
+        assert process.wait(120) == 0, (image.root.parent / "log").read_text()
     assert (image.path("/var/lib/causeway") / "keys").is_dir()
 
 

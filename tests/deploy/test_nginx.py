@@ -24,8 +24,9 @@ from gateway.problems import EXPLANATIONS
 from gateway.serving.main import QUIET
 from kernel.errors import Reason
 from tests.agency import Agency, Answer
-from tests.country import RESIDENTS, RunningCountry, free_port
+from tests.country import RESIDENTS, RunningCountry
 from tests.deploy.image import ROOT
+from tests.ports import free_port
 
 CONF = ROOT / "docker/nginx.conf"
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"

@@ -71,7 +71,7 @@ class Nursery:
 
     def __exit__(self, *_: object) -> None:
         self._process.stdin.close()
-        assert self._process.wait(30) == 0
+        assert self._process.wait(120) == 0
         self._process.stdout.close()
 
     def run(self, home: Path, case: Case, at: int) -> Outcome:

@@ -112,7 +112,7 @@ def test_an_old_copy_of_the_database_beside_a_newer_guard_is_refused_in_one_sent
         env={**os.environ, **environ(state)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert told.returncode == 1
@@ -147,7 +147,7 @@ def test_a_start_on_a_full_disk_says_so_in_one_sentence(prepared, tmp_path):
         env={**os.environ, **environ(state), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert told.returncode == 1

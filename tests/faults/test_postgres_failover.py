@@ -23,7 +23,7 @@ from tests.contract import ledger_stage as stage
 from tests.postgres_server import PostgresServer, Site, account, binaries, postgres_server
 
 pytestmark = pytest.mark.fault
-PATIENCE = 60.0
+PATIENCE = 120.0
 CLOCK = SystemClock()
 WRITERS = 4
 BEFORE, AFTER = 40, 40

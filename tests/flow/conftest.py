@@ -95,7 +95,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedCountry
     }
     settings = {
         "GATEWAY_POLICIES": policies(place / "policies", files),
-        "GATEWAY_SOURCE_TAX_TIMEOUT": "20",
+        "GATEWAY_SOURCE_TAX_TIMEOUT": "60",
     }
     with watched_country(place / "demo", **settings) as started:
         yield started
@@ -107,7 +107,7 @@ def misruled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedCountr
     place = tmp_path_factory.mktemp("misruled")
     settings = {
         "GATEWAY_POLICIES": policies(place / "policies", {"exchange/decision.rego": MISRULE}),
-        "GATEWAY_SOURCE_TAX_TIMEOUT": "2",
+        "GATEWAY_SOURCE_TAX_TIMEOUT": "5",
     }
     with watched_country(place / "demo", **settings) as started:
         yield started

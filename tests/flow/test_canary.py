@@ -32,7 +32,7 @@ ASKED = {
 @pytest.fixture
 def quiet(tmp_path: Path) -> Iterator[WatchedCountry]:
     """A country where nothing else happened, so that all of its files are read in seconds."""
-    with watched_country(tmp_path / "demo", GATEWAY_SOURCE_TAX_TIMEOUT="20") as started:
+    with watched_country(tmp_path / "demo", GATEWAY_SOURCE_TAX_TIMEOUT="60") as started:
         yield started
 
 

@@ -31,7 +31,7 @@ def client(country: RunningCountry, command: str, *more: str) -> subprocess.Comp
         [sys.executable, "-m", "client", command, *sum(options.items(), ()), *more],
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=240,
         check=False,
         env={name: value for name, value in os.environ.items() if "GATEWAY" not in name},
     )

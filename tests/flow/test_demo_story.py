@@ -1,5 +1,6 @@
 """The demo's story: by itself with `--exit`, and with a person's own clicks on Amina's pages."""
 
+import codecs
 import json
 import os
 import pty
@@ -15,9 +16,9 @@ from pathlib import Path
 
 from gateway.demo.browser import Browser, Page
 from gateway.demo.country import ROOT
-from tests.country import free_port
+from tests.ports import free_port
 
-WITHIN = 120.0
+WITHIN = 600.0
 HER_PAGE = re.compile(r"Her page: (http://127\.0\.0\.1:\d+/requests/rq_[a-z2-7]{26})")
 NUMBER = re.compile(r"you are .+, (RN-\d{7})\.")
 
@@ -37,6 +38,7 @@ class Terminal:
         self.process = process
         self.keyboard = keyboard
         self.said = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
 
     def read_until(self, wanted: re.Pattern[str]) -> re.Match[str]:
         """Return the first match in what the demo says, once it has said it."""
@@ -45,8 +47,11 @@ class Terminal:
             assert time.monotonic() < until, self.said
             assert self.process.poll() is None, self.said
             if select.select([self.keyboard], [], [], 0.5)[0]:
-                self.said += os.read(self.keyboard, 65536).decode().replace("\r\n", "\n")
+                self.said += self._read().replace("\r\n", "\n")
         return found
+
+    def _read(self) -> str:
+        return self._decoder.decode(os.read(self.keyboard, 65536))  # a letter may come in halves
 
     def press_enter(self) -> None:
         os.write(self.keyboard, b"\n")
@@ -61,7 +66,7 @@ def terminal(state: Path) -> Iterator[Terminal]:
         yield Terminal(process, ours)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(120)
         os.close(ours)
 
 

@@ -29,7 +29,7 @@ KINDS = [kind for kind, _ in STOPS]
 def land(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedCountry]:
     """A country of these tests' own, in which nothing is stopped when a test begins."""
     state = tmp_path_factory.mktemp("stops") / "demo"
-    with watched_country(state, GATEWAY_SOURCE_TAX_TIMEOUT="20") as started:
+    with watched_country(state, GATEWAY_SOURCE_TAX_TIMEOUT="60") as started:
         yield started
 
 

@@ -43,7 +43,7 @@ def test_a_foreign_client_completes_the_whole_exchange(country: RunningCountry) 
         ["node", str(PROGRAM)],
         input=json.dumps(told).encode(),
         capture_output=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()

@@ -13,7 +13,7 @@ from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
 from tests.browserless import Answer, Browser, hidden
-from tests.country import free_port
+from tests.ports import free_port
 
 # `tests/setup` installs its packages, exactly those of its lock file.
 PROGRAM = Path(__file__).parents[1] / "foreign" / "provider.mjs"

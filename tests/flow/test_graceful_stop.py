@@ -27,7 +27,7 @@ IN_FLIGHT = 4
 def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedCountry]:
     """A country whose tax office may take its time."""
     place = tmp_path_factory.mktemp("stopping") / "demo"
-    with watched_country(place, GATEWAY_SOURCE_TAX_TIMEOUT="30") as started:
+    with watched_country(place, GATEWAY_SOURCE_TAX_TIMEOUT="60") as started:
         yield started
 
 
@@ -37,7 +37,7 @@ class Waiting:
     def __init__(self, host: Host, country: WatchedCountry, pool: ThreadPoolExecutor) -> None:
         self._released = threading.Event()
         self._office, self.number = country.office, country.consented().number
-        self._office.tells(self.number, lambda one: (self._released.wait(25), honest(one))[1])
+        self._office.tells(self.number, lambda one: (self._released.wait(55), honest(one))[1])
         agency = host.agency()
         assert agency.token
         self.answers: list[Future[Answer]] = [
@@ -58,7 +58,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 def kept_alive(host: Host) -> socket.socket:
     """Return a connection that served one request and waits for another."""
     to = urlsplit(host.at)
-    connection = socket.create_connection((to.hostname, to.port), timeout=60)
+    connection = socket.create_connection((to.hostname, to.port), timeout=120)
     connection.sendall(f"GET /livez HTTP/1.1\r\nHost: {to.netloc}\r\n\r\n".encode())
     assert connection.recv(4096).startswith(b"HTTP/1.1 200")
     return connection

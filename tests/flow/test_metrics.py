@@ -108,7 +108,7 @@ def test_prometheus_has_nothing_to_say_against_the_figures(measured: WatchedCoun
         input=text(measured.agency()),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")

@@ -14,7 +14,7 @@ from tests.postgres_server import PostgresServer, postgres_server
 
 FAMILY = "/name/family"
 PASSWORD = "opensesame"
-PATIENCE = 60.0
+PATIENCE = 120.0
 ROUNDS, ASKERS = 1, 4
 
 

@@ -102,7 +102,7 @@ class Land:
 @pytest.fixture(scope="module")
 def land(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Land]:
     place = tmp_path_factory.mktemp("activation")
-    with watched_country(place / "demo", GATEWAY_SOURCE_TAX_TIMEOUT="20") as started:
+    with watched_country(place / "demo", GATEWAY_SOURCE_TAX_TIMEOUT="60") as started:
         yield Land(started, place, itertools.count())
 
 
@@ -234,12 +234,12 @@ def test_no_decision_comes_from_a_mixture_however_often_the_rules_change(
             for _, bundle in zip(range(ACTIVATIONS), itertools.cycle(same), strict=False):
                 prepare(bundle, rooms.engine)
                 activate(rooms.ledger, bundle)
-                assert enough.acquire(timeout=30)
+                assert enough.acquire(timeout=120)
         ended.set()
         for one in asking:
             one.result()
     told = {(one.status, one.json.get("reason")) for one in answers}
-    assert told <= {(200, None), (503, "policy.unavailable")}
+    assert told <= {(200, None), (503, "policy.unavailable"), (503, "ledger.unavailable")}
     released = [one for one in answers if one.status == 200]
     leaves = land.country.committed()
     active = [one["policy"] for one in leaves if one["type"] == "policy.activated"]

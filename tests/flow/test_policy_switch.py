@@ -37,9 +37,10 @@ from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from kernel.names import Revision
 from tests.agency import Answer
-from tests.country import INCOME, RunningCountry, free_port
+from tests.country import INCOME, RunningCountry
 from tests.flow.watched import Leaf, policies
 from tests.opa import Opa, until
+from tests.ports import free_port
 
 YEAR = "/income/year"
 RULES = "exchange/blocks/blocks.rego"
@@ -91,7 +92,7 @@ class Land(RunningCountry):
 
     def ready(self) -> dict[str, Any]:
         try:
-            with urllib.request.urlopen(f"{self.gateway}/readyz", timeout=30) as answer:
+            with urllib.request.urlopen(f"{self.gateway}/readyz", timeout=120) as answer:
                 return dict(json.loads(answer.read()))
         except urllib.error.HTTPError as error:
             with error:
@@ -246,13 +247,13 @@ def test_without_opa_nothing_is_decided_and_readyz_says_so_until_it_is_back(one:
 
 def test_opa_is_given_signed_policies_and_asks_for_changes_only(two: Land) -> None:
     address = f"{two.gateway}/policies/bundle/active"
-    with urllib.request.urlopen(address, timeout=30) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         tag, content = answer.headers["ETag"], answer.read()
     assert content.startswith(b"\x1f\x8b")
     again = urllib.request.Request(address, headers={"If-None-Match": tag})
     for asked, status in ((again, 304), (f"{two.gateway}/policies/bundle/2", 404)):
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(asked, timeout=30)
+            urllib.request.urlopen(asked, timeout=120)
         with caught.value as error:
             assert error.code == status
 

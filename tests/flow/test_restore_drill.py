@@ -19,9 +19,10 @@ from gateway.rooms import opened
 from gateway.settings import Settings
 from tests import runbook
 from tests.agency import Agency, Answer
-from tests.country import RESIDENTS, SCHEME, RunningCountry, exported_leaves, free_port, running
+from tests.country import RESIDENTS, SCHEME, RunningCountry, exported_leaves, running
+from tests.ports import free_port
 
-PATIENCE = 60
+PATIENCE = 120
 NAME, POSTCODE = ["/name/family"], "/address/postcode"
 WHY = "Order 7/26 of the court."
 PEOPLE = (

@@ -15,7 +15,7 @@ from tests.country import RESIDENTS, RunningCountry, running
 from tests.postgres_server import PostgresServer, Site, postgres_server
 
 NAME = ["/name/family"]
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @pytest.fixture

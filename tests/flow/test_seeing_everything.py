@@ -53,7 +53,7 @@ def test_every_exchange_is_in_the_list_and_its_evidence_verifies_with_nothing_el
             env={},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=240,
             check=False,
         )
         assert checked.stdout == f"ok entry={entry['index']} number={entry['number']}\n"

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.demo.country import ROOT
 from tests.browserless import Browser, hidden, pick, sign_in
-from tests.country import RunningCountry, free_port
+from tests.country import RunningCountry
+from tests.ports import free_port
 
 
 def signin(country: RunningCountry) -> str:
@@ -208,6 +209,6 @@ def _start_provider(environ: dict[str, str], state: Path) -> subprocess.Complete
         env=environ,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )

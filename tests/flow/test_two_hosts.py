@@ -82,7 +82,7 @@ def at_once() -> Iterator[Callable[..., list[Answer]]]:
             together = threading.Barrier(len(requests))
 
             def one(request: Callable[[], Answer]) -> Answer:
-                together.wait(30)
+                together.wait(120)
                 return request()
 
             return list(pool.map(one, requests))

@@ -68,7 +68,7 @@ def race(country: WatchedCountry) -> Round:
     with ThreadPoolExecutor(ASKERS) as askers:
         asking = [askers.submit(ask) for _ in range(ASKERS)]
         for _ in range(BEFORE):
-            assert enough.acquire(timeout=30)
+            assert enough.acquire(timeout=120)
         try:
             done = country.consents("withdraw", resident)
         finally:

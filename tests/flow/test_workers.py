@@ -10,7 +10,8 @@ import pytest
 from gateway.serving.hosts import Hosts, State
 from kernel.clock import SystemClock
 from tests.agency import Agency
-from tests.country import RESIDENTS, RunningCountry, free_port, reading, running
+from tests.country import RESIDENTS, RunningCountry, reading, running
+from tests.ports import free_port
 from tests.serving import Host, check_ledger, serving, until
 from tests.traffic import Traffic, flowing
 

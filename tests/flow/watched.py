@@ -17,8 +17,9 @@ from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
-from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, free_port, reading
+from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, reading
 from tests.flow.office import Office, open_office
+from tests.ports import free_port
 
 Leaf = dict[str, Any]
 LEDGER = ("GATEWAY_DATABASE_URL", "GATEWAY_MIGRATOR_URL")
@@ -63,7 +64,7 @@ class WatchedCountry(RunningCountry):
         """Hold the right to write, on SQLite, so that the gateway cannot commit anything."""
         lock = FileLock(self.database)
         try:
-            with lock.held(Deadline.within(10, SystemClock())):
+            with lock.held(Deadline.within(60, SystemClock())):
                 yield
         finally:
             lock.close()

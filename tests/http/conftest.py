@@ -12,7 +12,7 @@ from tests.flow.watched import WatchedCountry, watched_country
 def odd_country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WatchedCountry]:
     """A country that asks an office of the tests' own, and does not wait long for it."""
     state = tmp_path_factory.mktemp("odd") / "demo"
-    with watched_country(state, GATEWAY_SOURCE_TAX_TIMEOUT="1") as started:
+    with watched_country(state, GATEWAY_SOURCE_TAX_TIMEOUT="3") as started:
         yield started
 
 

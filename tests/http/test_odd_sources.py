@@ -31,7 +31,7 @@ def number(odd_country: WatchedCountry) -> str:
 def late(_: Question) -> bytes:
     import time
 
-    time.sleep(2)
+    time.sleep(6)
     return b""
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.country import ROOT
+from tests.ports import free_port
 
 Env = dict[str, str]
 
@@ -17,16 +17,13 @@ Env = dict[str, str]
 def serve(state: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Start the gateway, which is expected to end by itself."""
     kept = {name: value for name, value in os.environ.items() if "GATEWAY_" not in name}
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     return subprocess.run(
-        [sys.executable, "-m", "gateway", "serve", "--port", port],
+        [sys.executable, "-m", "gateway", "serve", "--port", str(free_port())],
         cwd=ROOT,
         env={**kept, "GATEWAY_STATE_DIR": str(state), **settings},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 

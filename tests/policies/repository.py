@@ -1,7 +1,6 @@
 """The policy repository under test, small variations of it, and a real OPA to ask."""
 
 import os
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ from gateway.policy.catalogue import Catalogue
 from gateway.policy.engine_opa import OpaEngine
 from gateway.policy.opa_command import OpaCommand, find_opa
 from kernel.clock import SECOND, Micros, SystemClock
+from tests.ports import free_port
 
 POLICIES = Path(__file__).parents[2] / "policies"
 NOW = Micros(1_795_305_600 * SECOND)
@@ -53,10 +53,8 @@ def opa_command() -> OpaCommand:
 @contextmanager
 def opa_server(*bundles: Bundle) -> Iterator[str]:
     """Run a real OPA that serves these bundles, on loopback, and yield its address."""
-    with tempfile.TemporaryDirectory() as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        probe.close()
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"http://127.0.0.1:{free_port()}"
         arguments = [str(opa_command().binary), "run", "--server", "--addr", url.split("//")[1]]
         arguments += ["--log-level", "error", "--skip-version-check"]
         for number, served in enumerate(bundles):

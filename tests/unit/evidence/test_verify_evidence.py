@@ -256,7 +256,7 @@ def run(*arguments: Path | str) -> subprocess.CompletedProcess:
         env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

@@ -206,6 +206,6 @@ def test_a_sweep_that_meets_a_ledger_that_fails_goes_on_with_the_next_round(monk
     monkeypatch.setattr("gateway.sweep.EVERY", 0.001)
     parts = in_force.database, in_force.ledger, in_force.pseudonyms.open, SystemClock()
     end = Failing(*parts).begin()
-    assert enough.wait(30)
+    assert enough.wait(120)
     end()
     assert "sweep" not in {thread.name for thread in {*threading.enumerate()} - before}

@@ -132,19 +132,19 @@ def test_who_comes_while_policies_are_made_ready_waits_for_them_and_not_for_ever
 
     def slowly(bundle):
         begun.set()
-        assert done.wait(10)
+        assert done.wait(120)
         return counted.prepare(bundle)
 
     patient, hurried = Control(log.database, slowly), Control(log.database, slowly, 0.05)
     hurried._lock = patient._lock  # both wait for the same preparation
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(patient.at, counted.epoch)
-        assert begun.wait(10)
+        assert begun.wait(120)
         second = pool.submit(patient.at, counted.epoch)
         with pytest.raises(Refusal) as refusal:
             hurried.at(counted.epoch)
         done.set()
-        assert first.result(10) is second.result(10)
+        assert first.result(120) is second.result(120)
     assert refusal.value.reason is Reason.POLICY_UNAVAILABLE
     assert counted.prepared == [FIRST.revision]
 

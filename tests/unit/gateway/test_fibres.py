@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 
+import pycurl
 import pytest
 import uvloop
 
 from gateway.fibres import A_FEW, Fibres
+from gateway.transfers import Transfers
 from kernel.waits import OwnThread, Parked
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 NAME: ContextVar[str] = ContextVar("name", default="nobody")
 
 
@@ -214,7 +216,7 @@ def test_a_caller_that_went_leaves_nothing_behind_and_the_others_go_on():
 
     async def gone() -> str:
         waiting = asyncio.ensure_future(fibres.run(call))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -225,3 +227,69 @@ def test_a_caller_that_went_leaves_nothing_behind_and_the_others_go_on():
     assert uvloop.run(gone()) == "another"
     assert ended == ["went"]
     assert fibres.taken == 0
+
+
+def test_a_caller_that_went_before_its_turn_never_begins_and_gives_its_room_back():
+    fibres, asked, began = Fibres(OwnThread(), at_once=1), threading.Event(), []
+
+    def call() -> None:
+        fibres.aside(lambda: asked.wait(PATIENCE))
+
+    async def gone() -> object:
+        first = asyncio.ensure_future(
+            fibres.run(lambda: fibres.aside(lambda: asked.wait(PATIENCE)))
+        )
+        await asyncio.sleep(0)
+        second, third = (
+            asyncio.ensure_future(fibres.run(lambda n=n: began.append(n))) for n in (2, 3)
+        )
+        await asyncio.sleep(0)
+        second.cancel()
+        asked.set()
+        await first
+        await third
+        return await fibres.run(lambda: "another")
+
+    assert uvloop.run(gone()) == "another"
+    assert began == [3]
+    assert fibres.taken == 0
+
+
+def test_a_caller_that_went_while_all_rest_never_begins(monkeypatch):
+    monkeypatch.setattr("gateway.fibres.LONGEST_REST", PATIENCE)
+    fibres, began = Fibres(OwnThread()), []
+    rest, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with fibres.alone():
+            rest.set()
+            over.wait(PATIENCE)
+
+    async def gone() -> object:
+        waiting = [asyncio.ensure_future(fibres.run(lambda n=n: began.append(n))) for n in (1, 2)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+        over.set()
+        await waiting[1]
+        return await fibres.run(lambda: "another")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert rest.wait(PATIENCE)
+    assert uvloop.run(gone()) == "another"
+    worker.join()
+    assert began == [2]
+    assert fibres.taken == 0
+
+
+def test_a_transfer_that_cannot_begin_leaves_nothing_behind():
+    fibres, handle, other = Fibres(OwnThread()), pycurl.Curl(), pycurl.CurlMulti()
+    transfers = Transfers(fibres.parked, OwnThread().performing())
+    other.add_handle(handle)
+    with pytest.raises(pycurl.error):
+        carried_out(fibres, lambda: transfers(handle))
+    assert transfers._waiting == {}
+    other.remove_handle(handle)
+    transfers.close()

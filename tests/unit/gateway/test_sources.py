@@ -54,11 +54,12 @@ def test_a_source_without_an_address_is_not_available(sources):
 
 def test_a_source_is_built_once_and_kept(sources):
     ask(sources)
-    ((_, built),) = sources._built.values()
+    (built,) = sources._built.values()
     ask(sources)
     ask(sources, replace(SERVICE))
-    ((_, kept),) = sources._built.values()
+    (kept,) = sources._built.values()
     assert kept is built
+    assert not kept.asking
 
 
 def test_a_service_that_changed_gets_a_new_source(sources):
@@ -66,6 +67,33 @@ def test_a_service_that_changed_gets_a_new_source(sources):
     changed = {**CSV, "columns": {"/number": "number", "/name/family": "nickname"}}
     assert ask(sources, replace(SERVICE, read=changed))["name"] == {"family": "Mina"}
     assert ask(sources)["name"] == {"family": "Haddad"}
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_a_source_that_was_replaced_is_closed_once_nobody_asks_it(monkeypatch, sources, blocks):
+    closed, during = [], []
+
+    class Asked:
+        def __init__(self, name):
+            self.name, self.blocks = name, blocks
+
+        def fetch(self, *_):
+            if self.name == "old" and not during:
+                during.append(ask(sources, changed))
+                during.append(list(closed))
+            return self.name
+
+        def close(self):
+            closed.append(self.name)
+
+    made = iter(["old", "new", "newest"])
+    monkeypatch.setattr("gateway.sources.build", lambda *_: Asked(next(made)))
+    changed = replace(SERVICE, read={**CSV, "key": "family"})
+    assert ask(sources) == "old"
+    assert during == ["new", []]
+    assert closed == ["old"]
+    assert ask(sources, SERVICE) == "newest"
+    assert closed == ["old", "new"]
 
 
 def test_the_deadline_is_the_sources_own(monkeypatch, sources):

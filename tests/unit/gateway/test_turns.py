@@ -41,7 +41,7 @@ def test_who_steps_aside_lets_another_work():
     with turns.working():
         thread.start()
         assert not seen.wait(0.05)
-        assert turns.aside(lambda: seen.wait(30))
+        assert turns.aside(lambda: seen.wait(120))
     thread.join()
 
 
@@ -65,7 +65,7 @@ def test_other_requests_that_hold_every_turn_of_theirs_keep_no_exchange_waiting(
     thread = threading.Thread(target=exchange)
     with turns.working():
         thread.start()
-        assert seen.wait(30)
+        assert seen.wait(120)
     thread.join()
 
 
