@@ -135,7 +135,7 @@ def test_who_comes_while_policies_are_made_ready_waits_for_them_and_not_for_ever
         assert done.wait(10)
         return counted.prepare(bundle)
 
-    patient, hurried = Control(log.database, slowly), Control(log.database, slowly, 0.05)
+    patient, hurried = Control(log.database, slowly), Control(log.database, slowly, patience=0.05)
     hurried._lock = patient._lock  # both wait for the same preparation
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(patient.at, counted.epoch)
