@@ -88,6 +88,7 @@ class Fibres:
         watches it meanwhile. Nobody else may wait for the same one."""
         berth = self.parked()
         if berth is None:
+            self._end_rest()
             return self._threads.ready(descriptor, events, seconds)
         loop, seen = berth.loop, 0
 
@@ -113,12 +114,17 @@ class Fibres:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let the fibres rest while a thread works for all of them, but only so long: each time
-        that it let go of the interpreter, it would have to queue for it again."""
+        """Let the fibres rest while a thread works for all of them, but only so long, and only
+        until it waits for a server: each time that it let go of the interpreter, it would have to
+        queue for it again."""
         self._rest_until = monotonic() + LONGEST_REST
         try:
             yield
         finally:
+            self._end_rest()
+
+    def _end_rest(self) -> None:
+        if self._rest_until:
             self._rest_until = 0.0
             with self._lock:
                 waiting = self._free[:1]
