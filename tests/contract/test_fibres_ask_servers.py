@@ -2,10 +2,11 @@
 ask it, few connections serve many, and whoever goes leaves none of them behind."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
@@ -35,7 +36,7 @@ _WRONG = remembering("return redis.call('NOTHING')")
 
 @dataclass
 class Asked:
-    """A server behind a proxy, and who asks it as fibres do."""
+    """A server, most often behind a proxy, and who asks it as fibres do."""
 
     proxy: Proxy
     reason: Reason
@@ -64,11 +65,29 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield started
 
 
+@contextmanager
+def taking_nobody() -> Iterator[int]:
+    """Listen, and have as many waiting at the door as may; whoever comes then is not heard."""
+    with ExitStack() as parts, socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = parts.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listening.getsockname())
+        yield int(listening.getsockname()[1])
+
+
 def over_postgres(sites: Sites, parts: ExitStack) -> Asked:
     site = parts.enter_context(sites.one())
     between = parts.enter_context(proxy(site.server.port))
     asked = Asked(between, Reason.LEDGER_UNAVAILABLE, postgres_reader.MOST)
     url = site.writer.replace(f":{site.server.port}/", f":{between.port}/")
+    at_postgres(asked, url, parts)
+    return asked
+
+
+def at_postgres(asked: Asked, url: str, parts: ExitStack) -> None:
     database = PostgresDatabase(url, waits=asked.fibres)
     parts.callback(lambda: database.close(Deadline.within(30, SystemClock())))
 
@@ -78,19 +97,22 @@ def over_postgres(sites: Sites, parts: ExitStack) -> Asked:
     asked.same = partial(told, "SELECT ?::bigint")
     asked.length = partial(told, "SELECT length(?::text)::bigint")
     asked.wrong = partial(told, "SELECT 1 / ?::bigint", 0)
-    return asked
 
 
 def over_redis(redis: RedisServer, parts: ExitStack) -> Asked:
     between = parts.enter_context(proxy(redis.port))
     asked = Asked(between, Reason.STATE_UNAVAILABLE, redis_store.MOST)
-    address = RedisAddress.parse(f"redis://127.0.0.1:{between.port}")
+    at_redis(asked, f"redis://127.0.0.1:{between.port}", parts)
+    return asked
+
+
+def at_redis(asked: Asked, url: str, parts: ExitStack) -> None:
+    address = RedisAddress.parse(url)
     store = RedisStore(address, SystemClock(), 2.0, asked.fibres)
     parts.callback(store.close)
     asked.same = lambda n: int(store.run(_SAME, (), n))
     asked.length = lambda text: int(store.run(_LENGTH, (), text))
     asked.wrong = lambda: store.run(_WRONG, ())
-    return asked
 
 
 @pytest.fixture(params=["PostgreSQL", "Redis"])
@@ -102,12 +124,8 @@ def asked(request: pytest.FixtureRequest) -> Iterator[Asked]:
             yield over_postgres(request.getfixturevalue("sites"), parts)
 
 
-@pytest.mark.parametrize("connected", [True, False], ids=["asking", "connecting"])
-def test_a_server_that_hangs_keeps_those_who_ask_it_and_nobody_else(asked, connected):
-    fibres, events = asked.fibres, []
-    if connected:
-        assert carried_out(fibres, lambda: asked.same(1)) == [1]
-    asked.proxy.open.clear()
+def keeps_nobody_else(asked: Asked) -> None:
+    events: list[str] = []
 
     def hung() -> None:
         asked.refused(lambda: asked.same(2))
@@ -115,13 +133,38 @@ def test_a_server_that_hangs_keeps_those_who_ask_it_and_nobody_else(asked, conne
 
     def other() -> None:
         for _ in range(20):
-            fibres.aside(lambda: time.sleep(0.001))
+            asked.fibres.aside(lambda: time.sleep(0.001))
         events.append("another")
 
-    carried_out(fibres, hung, hung, other)
+    carried_out(asked.fibres, hung, hung, other)
     assert events == ["another", "refused", "refused"]
+
+
+@pytest.mark.parametrize("connected", [True, False], ids=["asking", "greeting"])
+def test_a_server_that_hangs_keeps_those_who_ask_it_and_nobody_else(asked, connected):
+    if connected:
+        assert carried_out(asked.fibres, lambda: asked.same(1)) == [1]
+    asked.proxy.open.clear()
+    keeps_nobody_else(asked)
     asked.proxy.open.set()
-    assert carried_out(fibres, lambda: asked.same(3)) == [3]
+    assert carried_out(asked.fibres, lambda: asked.same(3)) == [3]
+
+
+@pytest.mark.parametrize(
+    ("reason", "at", "scheme"),
+    [
+        pytest.param(Reason.LEDGER_UNAVAILABLE, at_postgres, "postgresql", id="PostgreSQL"),
+        pytest.param(Reason.STATE_UNAVAILABLE, at_redis, "redis", id="Redis"),
+    ],
+)
+def test_a_server_that_takes_no_connection_keeps_those_who_ask_it_and_nobody_else(
+    reason, at, scheme
+):
+    with ExitStack() as parts:
+        port = parts.enter_context(taking_nobody())
+        asked = Asked(parts.enter_context(proxy(port)), reason, 1)
+        at(asked, f"{scheme}://127.0.0.1:{port}", parts)
+        keeps_nobody_else(asked)
 
 
 def test_many_fibres_and_threads_share_few_connections_and_each_gets_its_own_answer(asked):
