@@ -27,8 +27,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 _Answer = tuple[Mapping[str, Any], bytes]
 
 THREADS = 64
-"""Requests that the application has taken in; `gateway.gates` says how many of those may wait for
-a slow source."""
+"""Requests, other than exchanges, that the application has taken in."""
 ARRIVED = "causeway.arrived"
 """Where the environment says when the request was whole, on the machine's monotonic clock."""
 APART = ("/livez", "/readyz", "/metrics", "/policies/")
