@@ -9,16 +9,10 @@ from audit.leaf import Draft
 from kernel.effect import Effect
 from kernel.entry import Change
 from kernel.errors import Reason, Refusal
-from kernel.waits import Parked
+from kernel.waits import Parked, held
 
 Refused = Callable[[Refusal], Change]
 _AT_ONCE = 2
-
-
-def _held() -> "Parked | Lock":
-    lock = Lock()
-    lock.acquire()
-    return lock
 
 
 def unavailable(why: str) -> Refusal:
@@ -68,7 +62,7 @@ class Job:
         self._claim = Lock()
         self._here = Lock()
         self._parked = parked
-        self._done = _held() if parked is None else parked
+        self._done = held(parked)
 
     @property
     def parked(self) -> Parked | None:

@@ -129,7 +129,7 @@ def compose(
 ) -> Flask:
     """Return the application over opened rooms."""
     instruments = instruments or Instruments()
-    kept = instruments.short_lived(short_lived(rooms))
+    kept = instruments.short_lived(short_lived(rooms, waits))
     door, limits = front_door(rooms, kept.replay), limits_of(rooms, kept)
     gates = gates_of(rooms, AT_ONCE if isinstance(waits, Fibres) else THREADS)
     authenticate = LimitedAuthenticate(door.authenticate, limits)

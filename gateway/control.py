@@ -17,6 +17,7 @@ from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.entry import Entry, EntryType, Ledger, Logged
 from kernel.errors import Outdated, Reason, Refusal
 from kernel.names import AgencyId, AgreementId, Revision, ServiceId, Subject
+from kernel.waits import OwnThread, Waits
 
 _READ = """
 SELECT (SELECT epoch FROM ledger_state) AS epoch,
@@ -102,11 +103,14 @@ class Control:
         self,
         database: Database,
         prepare: Callable[[Bundle], InForce],
+        waits: Waits = OwnThread(),  # noqa: B008 - it has no state
         patience: float = PATIENCE,
     ) -> None:
-        """Take the database to read, how a bundle is made ready, and how long others wait."""
+        """Take the database to read, how a bundle is made ready, and how others wait meanwhile,
+        and how long."""
         self._database = database
         self._prepare = prepare
+        self._waits = waits
         self._patience = patience
         self._lock = threading.Lock()
         self._held: tuple[int, InForce] | None = None
@@ -118,12 +122,8 @@ class Control:
         held = self._held
         if held is not None and held[0] == epoch:
             return held[1]
-        if not self._lock.acquire(timeout=self._patience):
-            raise Refusal(Reason.POLICY_UNAVAILABLE, "New policies are being made ready.")
-        try:
-            return self._look_again(epoch)
-        finally:
-            self._lock.release()
+        # Whoever looks holds the lock while it waits for the database, and for new policies.
+        return self._waits.aside(lambda: self._found(epoch))
 
     def now(self) -> InForce:
         """Return what is in force at this moment, for commands."""
@@ -141,6 +141,14 @@ class Control:
         stops = Stops.of([tuple(row) for row in read.execute(_STOPS).fetchall()])
         self._stopped = (now, stops)
         return stops
+
+    def _found(self, epoch: int) -> InForce:
+        if not self._lock.acquire(timeout=self._patience):
+            raise Refusal(Reason.POLICY_UNAVAILABLE, "New policies are being made ready.")
+        try:
+            return self._look_again(epoch)
+        finally:
+            self._lock.release()
 
     def _look_again(self, epoch: int) -> InForce:
         activated = self.activated()

@@ -1,14 +1,14 @@
 """Fibres: exchanges take turns on one thread, and give it away only where they wait.
 
 Each exchange is a greenlet on the server's own thread: plain code that is suspended while its entry
-is written or its source answers, and goes on where it was. With threads, an exchange was woken and
-put to sleep some thirty times, mostly to queue for the interpreter.
+is written, its source answers, or PostgreSQL or Redis does, and goes on where it was. With threads,
+an exchange was woken and put to sleep some thirty times, mostly to queue for the interpreter.
 
-Whatever an exchange does without `aside` keeps the others waiting: that must be short. Who needs
-servers for every question (PostgreSQL, Redis, OPA) has threads instead (`gateway.turns`).
+Whatever an exchange does without `aside` or `ready` keeps the others waiting: that must be short.
 """
 
 import asyncio
+import select
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -83,18 +83,48 @@ class Fibres:
         fibre = getcurrent()
         return _Berth(self, fibre) if isinstance(fibre, _Fibre) else None
 
+    def ready(self, descriptor: int, events: int, seconds: float) -> int:
+        """Return for which of the events a descriptor is ready, 0 after so many seconds; the loop
+        watches it meanwhile. Nobody else may wait for the same one."""
+        berth = self.parked()
+        if berth is None:
+            self._end_rest()
+            return self._threads.ready(descriptor, events, seconds)
+        loop, seen = berth.loop, 0
+
+        def note(event: int) -> None:
+            nonlocal seen
+            seen |= event
+            berth.release_here()
+
+        if events & select.POLLIN:
+            loop.add_reader(descriptor, note, select.POLLIN)
+        if events & select.POLLOUT:
+            loop.add_writer(descriptor, note, select.POLLOUT)
+        try:
+            berth.acquire(timeout=seconds)
+        finally:
+            loop.remove_reader(descriptor)
+            loop.remove_writer(descriptor)
+        return seen
+
     def performing(self) -> Perform:
         """Return how transfers are carried out on the loop, for fibres."""
         return Transfers(self.parked, self._threads.performing())
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let the fibres rest while a thread works for all of them, but only so long: each time
-        that it let go of the interpreter, it would have to queue for it again."""
+        """Let the fibres rest while a thread works for all of them, but only so long, and only
+        until it waits for a server: each time that it let go of the interpreter, it would have to
+        queue for it again."""
         self._rest_until = monotonic() + LONGEST_REST
         try:
             yield
         finally:
+            self._end_rest()
+
+    def _end_rest(self) -> None:
+        if self._rest_until:
             self._rest_until = 0.0
             with self._lock:
                 waiting = self._free[:1]

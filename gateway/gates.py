@@ -1,8 +1,8 @@
 """Gates: before each source, so that one which is stuck or slow keeps no more than its share.
 
-A request that waits for a source holds a request thread. A quarter of the threads is shared out,
-so many to each source for ever; half may be borrowed by whoever needs more; the rest never waits
-for a source.
+A request that waits for a source holds one of the places of those under way. A quarter of them is
+shared out, so many to each source for ever; half may be borrowed by whoever needs more; the rest
+never waits for a source.
 """
 
 import threading
@@ -20,12 +20,12 @@ _DOWN = frozenset({Reason.SOURCE_UNAVAILABLE, Reason.SOURCE_TIMEOUT})
 class Gates:
     """One gate for each source that is set up."""
 
-    def __init__(self, sources: Collection[str], threads: int, clock: Clock) -> None:
-        """Share so many request threads out."""
+    def __init__(self, sources: Collection[str], places: int, clock: Clock) -> None:
+        """Share so many places out."""
         self._circuits = {name: Circuit(clock) for name in sorted(sources)}
         self._held = dict.fromkeys(self._circuits, 0)
-        self._own = max(2, threads // 4 // max(1, len(self._held)))
-        self._to_borrow = threads // 2
+        self._own = max(2, places // 4 // max(1, len(self._held)))
+        self._to_borrow = places // 2
         self._borrowed = 0
         self._lock = threading.Lock()
 

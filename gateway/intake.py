@@ -16,7 +16,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 
 from gateway.fibres import Fibres
 from gateway.routes import EXCHANGES
-from gateway.turns import Lane, Turns
+from gateway.turns import Turns
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
@@ -27,8 +27,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 _Answer = tuple[Mapping[str, Any], bytes]
 
 THREADS = 64
-"""Requests that the application has taken in; `gateway.gates` says how many of those may wait for
-a slow source."""
+"""Requests, other than exchanges, that the application has taken in."""
 ARRIVED = "causeway.arrived"
 """Where the environment says when the request was whole, on the machine's monotonic clock."""
 APART = ("/livez", "/readyz", "/metrics", "/policies/")
@@ -53,11 +52,11 @@ class Intake:
         fibres: Fibres | None = None,
     ) -> None:
         """Keep the application, how many bytes a body may have, who works when, and what exchanges
-        run in where they have no threads."""
+        run in, which need no threads."""
         self._application = application
         self._limit = limit
         self._turns = turns or Turns()
-        self._fibres = fibres
+        self._fibres = fibres or Fibres(self._turns)
         self._threads = ThreadPoolExecutor(THREADS, "request")
         self._apart = ThreadPoolExecutor(THREADS_APART, "apart")
 
@@ -76,7 +75,7 @@ class Intake:
         await send({"type": "http.response.body", "body": body})
 
     async def _answered(self, environ: "WSGIEnvironment") -> _Answer:
-        if self._fibres is not None and environ["PATH_INFO"] == EXCHANGES:
+        if environ["PATH_INFO"] == EXCHANGES:
             return await self._fibres.run(self._answer, environ)
         apart = environ["PATH_INFO"].startswith(APART)
         threads = self._apart if apart else self._threads
@@ -84,8 +83,7 @@ class Intake:
         return await asyncio.get_running_loop().run_in_executor(threads, answer, environ)
 
     def _in_turn(self, environ: "WSGIEnvironment") -> _Answer:
-        exchange = environ["PATH_INFO"] == EXCHANGES
-        with self._turns.working(Lane.EXCHANGES if exchange else Lane.OTHERS):
+        with self._turns.working():
             return self._answer(environ)
 
     def _answer(self, environ: "WSGIEnvironment") -> _Answer:

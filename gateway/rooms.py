@@ -75,24 +75,23 @@ def open_rooms(
     settings: Settings, waits: Waits | None = None, watch: EngineWatch | None = None
 ) -> Rooms:
     """Open everything that the settings name, made at the first start where it is missing;
-    `waits` is how callers wait for the ledger, and for the engine; `watch` measures the engine.
+    `waits` is how callers wait for ledger, database and engine; `watch` measures the engine.
 
     Raises `BadSettings`, `KeyRefused`, `BadLedger`, `BadBundle` or `CatalogueError`, each with
     plain words for the operator.
     """
-    clock, chance = SystemClock(), SystemChance()
+    clock, chance, waits = SystemClock(), SystemChance(), waits or OwnThread()
     refuse_unfit(settings, Deadline.within(PATIENCE, clock))
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     keys = KeyRing.open(settings.state_dir / "keys", chance, clock, settings.key_encryption_key)
     make_ready(settings, Deadline.within(PATIENCE, clock))
-    database = open_database(settings.database)
+    database = open_database(settings.database, waits)
     signer = Signer(origin(settings), keys.log.private)
     root = RootKey(keys.disclosure.id, keys.disclosure.value)
     guard = guard_of(settings, signer, clock)
-    waits = waits or OwnThread()
     limits = Limits(waits=waits)
     ledger = Ledger(database, guard, Keys(signer, root), clock, chance, limits).open()
-    control = Control(database, lambda bundle: prepare(bundle, engine))
+    control = Control(database, lambda bundle: prepare(bundle, engine), waits)
     watch = watch or Unwatched()
     evaluating = watch.around(engine_for(settings.opa_url, clock))
     asked = RememberingEngine(evaluating, watch.remembered, waits)

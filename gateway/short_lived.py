@@ -18,6 +18,7 @@ from kernel.errors import Refusal
 from kernel.keyvalue import KeyValue, boot_id
 from kernel.redis_address import RedisAddress
 from kernel.redis_store import RedisStore
+from kernel.waits import Waits
 
 MOST_ATTEMPTS = 200_000
 """Sign-ins in ten minutes, at one host; anybody can begin one."""
@@ -36,10 +37,11 @@ class ShortLived:
     fault: Callable[[], str | None]
 
 
-def short_lived(rooms: Rooms) -> ShortLived:
-    """Return the stores that the settings name; those of this machine need no server."""
+def short_lived(rooms: Rooms, waits: Waits | None = None) -> ShortLived:
+    """Return the stores that the settings name; those of this machine need no server, and callers
+    wait for Redis as `waits` says."""
     redis = rooms.settings.redis
-    return _on_this_machine(rooms) if redis is None else _in_redis(rooms, redis)
+    return _on_this_machine(rooms) if redis is None else _in_redis(rooms, redis, waits)
 
 
 def _on_this_machine(rooms: Rooms) -> ShortLived:
@@ -59,8 +61,8 @@ def _on_this_machine(rooms: Rooms) -> ShortLived:
     )
 
 
-def _in_redis(rooms: Rooms, address: RedisAddress) -> ShortLived:
-    store = RedisStore(address, rooms.clock)
+def _in_redis(rooms: Rooms, address: RedisAddress, waits: Waits | None) -> ShortLived:
+    store = RedisStore(address, rooms.clock, waits=waits)
     # Told once, whether Redis hears it or not: what is first now is not first at another start.
     # A Redis that is not there yet keeps nobody from starting; it is born when it answers.
     if rooms.keys.first_use():

@@ -1,81 +1,76 @@
 """Turns: few requests work at once, since more only take the interpreter from each other.
 
-Every statement and every signature lets go of the interpreter's lock; with 32 threads after it, an
-exchange changed hands a hundred times. Who waits for a source or for the ledger has no turn, so
-that few turns keep nobody waiting, and many entries share a batch. Other requests may wait for more
-than that, as for the sign-in provider: they have turns of their own, and keep no exchange waiting.
-Exchanges have no threads at all where everything is in this process (`gateway.fibres`).
+Every statement and every signature lets go of the interpreter's lock; with 32 threads after it, a
+request changed hands a hundred times. Who waits for the sign-in provider or for the ledger has no
+turn. Exchanges need none, and no thread (`gateway.fibres`): whatever other requests wait for keeps
+no exchange waiting.
 """
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from enum import Enum, auto
 from queue import SimpleQueue
 
 import pycurl
 
-from kernel.waits import Made, Perform
+from kernel.waits import Made, Perform, polled
 
-EXCHANGES = 8
-"""Questions in between go to PostgreSQL, Redis or OPA, and a turn is held meanwhile."""
-OTHERS = 8
-
-
-class Lane(Enum):
-    """Whose turns they are."""
-
-    EXCHANGES = auto()
-    OTHERS = auto()
+AT_ONCE = 8
+"""Requests that work; a question to PostgreSQL or Redis is part of the work."""
 
 
 class _Own(threading.local):
-    """What this thread holds a turn of."""
+    """Whether this thread has a turn."""
 
-    free: SimpleQueue[None] | None = None
+    turn = False
 
 
 class Turns:
     """So many may work; who waits lets somebody else work meanwhile."""
 
-    def __init__(self, exchanges: int = EXCHANGES, others: int = OTHERS) -> None:
+    def __init__(self, at_once: int = AT_ONCE) -> None:
         """Let so many work at once."""
-        self._free = {Lane.EXCHANGES: _turns(exchanges), Lane.OTHERS: _turns(others)}
+        self._most = at_once
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(at_once):
+            self._free.put(None)
         self._own = _Own()
-        self._most = exchanges + others
 
     @property
     def taken(self) -> int:
         """Return how many work now."""
-        return self._most - sum(free.qsize() for free in self._free.values())
+        return self._most - self._free.qsize()
 
     @contextmanager
-    def working(self, lane: Lane = Lane.OTHERS) -> Iterator[None]:
+    def working(self) -> Iterator[None]:
         """Wait for a turn, and keep it until the end."""
-        free = self._free[lane]
-        free.get()
-        self._own.free = free
+        self._free.get()
+        self._own.turn = True
         try:
             yield
         finally:
-            self._own.free = None
-            free.put(None)
+            self._own.turn = False
+            self._free.put(None)
 
     def aside(self, ask: Callable[[], Made]) -> Made:
         """Return what a question brings; whoever has a turn lets go of it meanwhile, and waits
         for another at the end."""
-        free = self._own.free
-        if free is None:
+        if not self._own.turn:
             return ask()
-        free.put(None)
+        self._free.put(None)
         try:
             return ask()
         finally:
-            free.get()
+            self._free.get()
 
     def parked(self) -> None:
         """Return None: whoever has a turn has a thread."""
         return
+
+    def ready(self, descriptor: int, events: int, seconds: float) -> int:
+        """Return for which of the events a descriptor is ready, 0 after so many seconds; the turn
+        is kept, since a question to a server of ours takes less than another turn."""
+        return polled(descriptor, events, seconds)
 
     def performing(self) -> Perform:
         """Return libcurl's own way, without a turn meanwhile."""
@@ -97,10 +92,3 @@ class _Aside:
 
     def close(self) -> None:
         """Do nothing: each handle keeps its own connection."""
-
-
-def _turns(count: int) -> SimpleQueue[None]:
-    free: SimpleQueue[None] = SimpleQueue()
-    for _ in range(count):
-        free.put(None)
-    return free

@@ -116,7 +116,7 @@ class Sequencer(Connection, Protocol):
 
 
 class Database(Protocol):
-    """The one database: one writer at a time over everybody, and a reader per thread."""
+    """The one database: one writer at a time over everybody, and whoever wants reads."""
 
     def sequence(self, deadline: Deadline) -> AbstractContextManager[Sequencer]:
         """Hold the one right to write.
@@ -127,7 +127,8 @@ class Database(Protocol):
         ...
 
     def read(self) -> Connection:
-        """Return this thread's connection, which cannot write; read every result to its end."""
+        """Return the connection of the caller at hand, which cannot write; read every result to
+        its end, and keep none for another thread."""
         ...
 
     def same_process(self) -> None:

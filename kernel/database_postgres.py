@@ -1,11 +1,11 @@
-"""PostgreSQL database: the ledger's row as the one right to write, and a reader per thread."""
+"""PostgreSQL database: the ledger's row as the one right to write, and readers that are shared."""
 
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
-from weakref import WeakSet
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -15,6 +15,7 @@ from kernel.database_model import Forked, Question, Replaced, StorageError
 from kernel.postgres_reader import Reader
 from kernel.postgres_sequencer import Sequencer
 from kernel.postgres_wire import Broken, Wire
+from kernel.waits import OwnThread, Waits
 
 PATIENCE: Final = 2.0
 """Seconds for which a reader waits for an answer."""
@@ -42,8 +43,9 @@ SELECT pg_is_in_recovery(),
 class PostgresDatabase:
     """Implements `kernel.database_model.Database`."""
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
-        """Take a URL of libpq's; connections are made when they are needed."""
+    def __init__(self, url: str, clock: Clock | None = None, waits: Waits | None = None) -> None:
+        """Take a URL of libpq's, and how those who read wait; connections are made when they are
+        needed."""
         try:
             self._given = conninfo_to_dict(url)
         except psycopg.Error:  # libpq's words may repeat a password
@@ -53,9 +55,9 @@ class PostgresDatabase:
         self._turn = threading.Lock()
         self._writer: Wire | None = None
         self._identity: str | None = None
-        self._local = threading.local()
-        self._readers: WeakSet[Reader] = WeakSet()  # a thread that ends lets its own go
-        self._mutex = threading.Lock()
+        self._waits = waits or OwnThread()
+        reading = partial(self.connect, _READER)
+        self._reader = Reader(reading, self._clock, PATIENCE, self._waits)
 
     @contextmanager
     def sequence(self, deadline: Deadline) -> Iterator[Sequencer]:
@@ -78,15 +80,9 @@ class PostgresDatabase:
         return Sequencer(wire, deadline)
 
     def read(self) -> Reader:
-        """Return this thread's connection, which cannot write."""
+        """Return what asks over connections that cannot write."""
         self.same_process()
-        kept: Reader | None = getattr(self._local, "kept", None)
-        if kept is None:
-            kept = Reader(lambda deadline: self.connect(_READER, deadline), self._clock, PATIENCE)
-            self._local.kept = kept
-            with self._mutex:
-                self._readers.add(kept)
-        return kept
+        return self._reader
 
     @property
     def trips(self) -> int:
@@ -105,9 +101,7 @@ class PostgresDatabase:
             raise TimeoutError("another thread holds the ledger's row")
         try:
             self._drop()
-            with self._mutex:
-                for reader in self._readers:
-                    reader.close()
+            self._reader.close()
         finally:
             self._turn.release()
 
@@ -119,7 +113,7 @@ class PostgresDatabase:
         told["client_encoding"] = "UTF8"
         told.setdefault("application_name", _NAME)
         told.setdefault("target_session_attrs", "primary")
-        return Wire.connect(make_conninfo("", **told), deadline)
+        return Wire.connect(make_conninfo("", **told), deadline, self._waits)
 
     def _begun(self, deadline: Deadline) -> Sequencer:
         """Return what holds the ledger's row; a connection that died since is no reason to fail,

@@ -17,6 +17,7 @@ from kernel.clock import Deadline
 from kernel.database_model import Question, StorageError
 from kernel.effect import Value
 from kernel.postgres_rows import Answer, answer, encoded
+from kernel.waits import Waits
 
 _PREPARED = 2048
 """How many statements a connection keeps prepared; what comes later is parsed each time."""
@@ -39,12 +40,13 @@ class Rejected(StorageError):
 
 
 class Wire:
-    """One connection, always in pipeline mode."""
+    """One connection, always in pipeline mode, for one caller at a time."""
 
-    def __init__(self, connection: pq.abc.PGconn) -> None:
-        """Take a connection that is open."""
+    def __init__(self, connection: pq.abc.PGconn, waits: Waits) -> None:
+        """Take a connection that is open, and how callers wait for its answers."""
         self._pg = connection
-        self._poll = select.poll()
+        self._waits = waits
+        self._midway = False
         self._prepared: dict[str, bytes] = {}
         self.trips = 0
         """Round trips so far."""
@@ -55,8 +57,9 @@ class Wire:
         connection.notice_handler = self._notice
 
     @classmethod
-    def connect(cls, conninfo: str, deadline: Deadline) -> "Wire":
-        """Return a connection, or raise `StorageError`."""
+    def connect(cls, conninfo: str, deadline: Deadline, waits: Waits) -> "Wire":
+        """Return a connection, or raise `StorageError`; the caller's thread waits for it, since
+        libpq looks names up."""
         connection = pq.PGconn.connect_start(conninfo.encode())
         poll, wanted = select.poll(), int(pq.PollingStatus.WRITING)
         while wanted != pq.PollingStatus.OK:
@@ -71,7 +74,7 @@ class Wire:
                 raise Broken("PostgreSQL takes no connection in time")
             poll.unregister(descriptor)
             wanted = connection.connect_poll()
-        return cls(connection)
+        return cls(connection, waits)
 
     @property
     def alive(self) -> bool:
@@ -90,21 +93,21 @@ class Wire:
     def run(self, questions: Sequence[Question], deadline: Deadline) -> list[Answer]:
         """Return the answer to each statement, all sent at once; behind one that fails, which
         raises `StorageError`, none is carried out. Raises `Broken` where the connection broke, or
-        gave no answer in time."""
+        gave no answer in time. It lives only where all answers were read, and closes also where
+        the caller went meanwhile."""
         self.trips += 1
         self.warned = False
+        self._midway = True
         try:
             asked = [self._send(number, *question) for number, question in enumerate(questions)]
             self._pg.pipeline_sync()
             self._flush(deadline)
             return self._answers(questions, asked, deadline)
         except psycopg.Error as error:
-            why = _why(self._pg)
-            self.close()
-            raise Broken(f"the connection to PostgreSQL broke: {why}") from error
-        except Broken:
-            self.close()
-            raise
+            raise Broken(f"the connection to PostgreSQL broke: {_why(self._pg)}") from error
+        finally:
+            if self._midway:
+                self.close()
 
     def _send(self, number: int, sql: str, values: Sequence[Value]) -> bytes | None:
         """Send a statement; return the name under which it is being prepared, where it is."""
@@ -140,6 +143,7 @@ class Wire:
                 failed = failed or _error(result)
         while self._one(deadline) is None:
             continue  # until the mark of the pipeline's end
+        self._midway = False
         if failed is not None:
             raise failed
         return found
@@ -168,11 +172,10 @@ class Wire:
                 self._pg.consume_input()
 
     def _wait(self, event: int, deadline: Deadline) -> int:
-        self._poll.register(self._pg.socket, event)
-        ready = self._poll.poll(deadline.left() * 1000)
+        ready = self._waits.ready(self._pg.socket, event, deadline.left())
         if not ready:
             raise Broken("PostgreSQL did not answer in time")
-        return ready[0][1]
+        return ready
 
     def _notice(self, _: pq.abc.PGresult) -> None:
         self.warned = True

@@ -9,15 +9,18 @@ import hashlib
 import select
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import redis
 from redis.exceptions import NoScriptError
 
 from kernel.clock import Deadline
 from kernel.redis_address import Login
+from kernel.waits import Waits, polled
 
+_Made = TypeVar("_Made")
 Argument = bytes | str | int | float
 Host = tuple[str, int]
 
@@ -39,16 +42,23 @@ class Unfit(Exception):
     """A Redis that would forget, or is not the one to ask; the words say what to change."""
 
 
-class Link:
-    """One connection, for one thread at a time."""
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How all connections of a store are made and waited for."""
 
-    def __init__(
-        self, host: Host, login: Login, deadline: Deadline, tls: ssl.SSLContext | None
-    ) -> None:
-        """Connect and sign in within the deadline, or raise `redis.RedisError` or `OSError`."""
+    tls: ssl.SSLContext | None
+    waits: Waits
+
+
+class Link:
+    """One connection, for one caller at a time."""
+
+    def __init__(self, host: Host, login: Login, deadline: Deadline, ways: Ways) -> None:
+        """Connect and sign in within the deadline, or raise `redis.RedisError` or `OSError`; the
+        caller's thread waits while its name is looked up."""
         self.run = b""
         """The name that Redis gives to the time since its process started."""
-        self._connection = _Connection(host, login, deadline, tls)
+        self._connection = _Connection(host, login, deadline, ways)
         self._connection.connect()
 
     def enter(self, database: int, *, replicated: bool) -> None:
@@ -104,9 +114,7 @@ class Link:
 class _Connection(redis.Connection):
     """redis-py's connection over a socket that keeps one deadline."""
 
-    def __init__(
-        self, host: Host, login: Login, deadline: Deadline, tls: ssl.SSLContext | None
-    ) -> None:
+    def __init__(self, host: Host, login: Login, deadline: Deadline, ways: Ways) -> None:
         super().__init__(  # type: ignore[no-untyped-call] # redis-py is typed in part
             host=host[0],
             port=host[1],
@@ -116,20 +124,21 @@ class _Connection(redis.Connection):
             driver_info=None,
         )
         self.deadline = deadline
-        self._tls = tls
+        self._ways = ways
         self._wire: _TimedSocket | None = None
 
     def _connect(self) -> "_TimedSocket":
         plain = socket.create_connection((self.host, self.port), _left(self.deadline))
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if self._tls is not None:
+            if self._ways.tls is not None:
                 plain.settimeout(_left(self.deadline))
-                plain = self._tls.wrap_socket(plain, server_hostname=self.host)
+                plain = self._ways.tls.wrap_socket(plain, server_hostname=self.host)
         except OSError:
             plain.close()
             raise
-        self._wire = _TimedSocket(plain, self)
+        plain.settimeout(0)
+        self._wire = _TimedSocket(plain, self, self._ways.waits)
         return self._wire
 
     def quiet(self) -> bool:
@@ -139,19 +148,33 @@ class _Connection(redis.Connection):
 class _TimedSocket:
     """As much of a socket as redis-py uses."""
 
-    def __init__(self, plain: socket.socket, owner: _Connection) -> None:
+    def __init__(self, plain: socket.socket, owner: _Connection, waits: Waits) -> None:
         self._plain = plain
         self._owner = owner
-        self._poll = select.poll()
-        self._poll.register(plain, select.POLLIN)
+        self._waits = waits
 
     def recv(self, size: int) -> bytes:
-        self._plain.settimeout(_left(self._owner.deadline))
-        return self._plain.recv(size)
+        return self._done(lambda: self._plain.recv(size), select.POLLIN)
 
     def sendall(self, data: bytes) -> None:
-        self._plain.settimeout(_left(self._owner.deadline))
-        self._plain.sendall(data)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._done(lambda: self._plain.send(rest), select.POLLOUT) :]  # noqa: B023 - called at once
+
+    def _done(self, do: Callable[[], _Made], event: int) -> _Made:
+        """Return what comes of it once the socket is ready; TLS may have to read in order to write,
+        and to write in order to read."""
+        while True:
+            left = _left(self._owner.deadline)
+            try:
+                return do()
+            except ssl.SSLWantReadError:
+                wanted = select.POLLIN
+            except ssl.SSLWantWriteError:
+                wanted = select.POLLOUT
+            except BlockingIOError:
+                wanted = event
+            self._waits.ready(self._plain.fileno(), wanted, left)
 
     def settimeout(self, _: float | None) -> None:
         """Keep the deadline, whatever redis-py would set."""
@@ -163,7 +186,7 @@ class _TimedSocket:
         self._plain.close()
 
     def quiet(self) -> bool:
-        return not self._poll.poll(0)
+        return not polled(self._plain.fileno(), select.POLLIN, 0)
 
 
 def _left(deadline: Deadline) -> float:

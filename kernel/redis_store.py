@@ -15,9 +15,13 @@ from redis.exceptions import RedisError
 from kernel.bootfile import unavailable
 from kernel.clock import SECOND, Clock, Deadline
 from kernel.errors import Refusal
+from kernel.pool import Pool
 from kernel.redis_address import RedisAddress
-from kernel.redis_link import Argument, Host, Link, Script, Unfit
+from kernel.redis_link import Argument, Host, Link, Script, Unfit, Ways
+from kernel.waits import OwnThread, Waits
 
+MOST = 32
+"""Connections of a process; a question takes less than a millisecond."""
 WITHIN = 1.0
 """Seconds that one operation may take, with the connecting that it may need."""
 SKEW = 2
@@ -65,34 +69,54 @@ return now
 )
 
 
-class RedisStore:
-    """One Redis, over as many connections as threads ask at once."""
+class _Kept:
+    """Room for a connection that stays open between two questions."""
 
-    def __init__(self, address: RedisAddress, clock: Clock, within: float = WITHIN) -> None:
-        """Keep the address; the first question connects."""
+    __slots__ = ("link",)
+
+    def __init__(self) -> None:
+        self.link: Link | None = None
+
+    def close(self) -> None:
+        if self.link is not None:
+            self.link.close()
+            self.link = None
+
+
+class RedisStore:
+    """One Redis, over a few connections that all callers share."""
+
+    def __init__(
+        self,
+        address: RedisAddress,
+        clock: Clock,
+        within: float = WITHIN,
+        waits: Waits | None = None,
+    ) -> None:
+        """Keep the address, and how callers wait; the first question connects."""
         self._address = address
         self._clock = clock
         self._within = within
-        self._idle: list[Link] = []
-        self._tls = ssl.create_default_context(cafile=address.authority) if address.tls else None
+        self._waits = waits or OwnThread()
+        self._kept = Pool(_Kept, MOST, self._waits)
+        tls = ssl.create_default_context(cafile=address.authority) if address.tls else None
+        self._ways = Ways(tls, self._waits)
 
     def run(self, script: Script, keys: tuple[bytes, ...], *arguments: Argument) -> Any:
         """Return the answer of a script, after its marker and the run that it compares; raise
         `state.unavailable` where nobody can say whether it ran."""
         deadline = Deadline.within(self._within, self._clock)
-        link: Link | None = None
         try:
-            link = self._link(deadline)
-            link.wait(deadline)
-            answer = link.evaluate(script, (MARKER, *keys), (link.run, *arguments))
+            with self._kept.lent(deadline) as kept, ExitStack() as unanswered:
+                unanswered.callback(kept.close)  # what is left of an answer is nobody's
+                link = self._link(kept, deadline)
+                answer = link.evaluate(script, (MARKER, *keys), (link.run, *arguments))
+                unanswered.pop_all()
         except Unfit as unfit:
             raise unavailable(str(unfit)) from unfit
         except (RedisError, OSError, ValueError, TypeError) as error:
-            if link is not None:
-                link.close()
             self.close()  # what broke one has most likely broken all
             raise unavailable("does not answer") from error
-        self._idle.append(link)
         return answer
 
     def begin_at_first(self) -> None:
@@ -111,28 +135,23 @@ class RedisStore:
 
     def close(self) -> None:
         """Let go of every connection that nobody uses."""
-        while self._idle:
-            try:
-                self._idle.pop().close()
-            except IndexError:
-                return
+        for kept in self._kept.free():
+            kept.close()
 
-    def _link(self, deadline: Deadline) -> Link:
+    def _link(self, kept: _Kept, deadline: Deadline) -> Link:
         """Return a connection that is up; one whose end is there already is not asked."""
-        while True:
-            try:
-                link = self._idle.pop()
-            except IndexError:
-                return self._fresh(deadline)
-            if link.quiet():
-                return link
-            link.close()
+        link = kept.link
+        if link is None or not link.quiet():
+            kept.close()
+            link = kept.link = self._waits.aside(lambda: self._fresh(deadline))
+        link.wait(deadline)
+        return link
 
     def _fresh(self, deadline: Deadline) -> Link:
         address = self._address
         host = address.hosts[0] if address.service is None else self._master(deadline)
         with ExitStack() as stack:
-            link = Link(host, address.login, deadline, self._tls)
+            link = Link(host, address.login, deadline, self._ways)
             stack.callback(link.close)
             link.enter(address.database, replicated=address.service is not None)
             stack.pop_all()
@@ -141,13 +160,12 @@ class RedisStore:
     def _master(self, deadline: Deadline) -> Host:
         """Return where the first Sentinel that knows says that the master is; each gets an equal
         part of the time that is left, and what is left then is for the master."""
-        address, tls = self._address, self._tls
+        address = self._address
         for n, host in enumerate(address.hosts):
             share = deadline.left() / (len(address.hosts) - n + 1)
             try:
-                sentinel = Link(
-                    host, address.sentinel_login, Deadline.within(share, self._clock), tls
-                )
+                patience = Deadline.within(share, self._clock)
+                sentinel = Link(host, address.sentinel_login, patience, self._ways)
                 try:
                     master = sentinel.master(address.service or "")
                 finally:

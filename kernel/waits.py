@@ -1,7 +1,9 @@
 """Waits: how whoever serves a request waits for something outside while others work."""
 
+import select
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import Protocol, TypeVar
 
 import pycurl
@@ -56,6 +58,11 @@ class Waits(Protocol):
         """Return where to wait without a thread, or None where the thread is the caller's own."""
         ...
 
+    def ready(self, descriptor: int, events: int, seconds: float) -> int:
+        """Return for which of the events (those of `poll`) a descriptor is ready, as soon as it is
+        for one; 0 after so many seconds."""
+        ...
+
     def performing(self) -> Perform:
         """Return how the transfers of one source are to be carried out."""
         ...
@@ -90,6 +97,10 @@ class OwnThread:
         """Return None."""
         return
 
+    def ready(self, descriptor: int, events: int, seconds: float) -> int:
+        """Return for which of the events a descriptor is ready, 0 after so many seconds."""
+        return polled(descriptor, events, seconds)
+
     def performing(self) -> Perform:
         """Return libcurl's own way."""
         return BY_THREAD
@@ -97,3 +108,21 @@ class OwnThread:
     def alone(self) -> AbstractContextManager[None]:
         """Return what does nothing."""
         return nullcontext()
+
+
+def polled(descriptor: int, events: int, seconds: float) -> int:
+    """Return for which of the events a descriptor is ready, 0 after so many seconds; the thread
+    waits."""
+    poll = select.poll()
+    poll.register(descriptor, events)
+    told = poll.poll(seconds * 1000)
+    return told[0][1] if told else 0
+
+
+def held(parked: Parked | None) -> "Parked | Lock":
+    """Return where a caller waits until somebody lets it go: parked, or a lock for its thread."""
+    if parked is not None:
+        return parked
+    lock = Lock()
+    lock.acquire()
+    return lock

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.addresses import is_postgres
 from gateway.app import build
 from gateway.ask import MAX_BODY
 from gateway.fibres import Fibres
@@ -43,14 +42,10 @@ class Workers:
 
     def _application(self, worker: Worker) -> Intake:
         die_with_parent()
-        settings = self.settings
-        servers = settings.redis or settings.opa_url or is_postgres(settings.database)
         turns = Turns()
-        fibres = None if servers else Fibres(turns)
-        pools = {"turns": lambda: turns.taken}
-        if fibres is not None:
-            pools["fibres"] = lambda: fibres.taken
-        application = build(settings, fibres or turns, worker, pools)
+        fibres = Fibres(turns)
+        pools = {"turns": lambda: turns.taken, "fibres": lambda: fibres.taken}
+        application = build(self.settings, fibres, worker, pools)
         intake = Intake(application, MAX_BODY, turns, fibres)
         self._show_life(worker.number, asyncio.get_event_loop_policy().get_event_loop())
         return intake

@@ -1,11 +1,8 @@
 """Callers without threads of their own, and the thread that writes for them."""
 
-import asyncio
 import threading
-from collections.abc import Callable
 
 import pytest
-import uvloop
 
 from audit.model import Limits
 from gateway.fibres import Fibres
@@ -13,16 +10,9 @@ from kernel.clock import Deadline
 from kernel.errors import Reason, Refusal
 from kernel.waits import OwnThread
 from tests.contract import ledger_stage as stage
+from tests.fibred import carried_out
 
 PATIENCE = 120.0
-
-
-def carried_out(fibres: Fibres, *calls: Callable[[], object]) -> list[object]:
-    async def all_of_them() -> list[object]:
-        async with asyncio.timeout(PATIENCE):
-            return list(await asyncio.gather(*map(fibres.run, calls)))
-
-    return uvloop.run(all_of_them())
 
 
 def soon(site: stage.Stage) -> Deadline:

@@ -253,8 +253,10 @@ def test_a_redis_that_is_not_there_is_refused_and_asked_again(tmp_path: Path) ->
 def test_a_restart_costs_no_request_of_those_that_come_after_it(tmp_path: Path) -> None:
     with redis_server(tmp_path) as server:
         asked = store(server.url)
-        links = [asked._fresh(Deadline.within(10, SystemClock())) for _ in range(4)]
-        asked._idle.extend(links)
+        patience = Deadline.within(10, SystemClock())
+        with ExitStack() as held:
+            for _ in range(4):
+                asked._link(held.enter_context(asked._kept.lent(patience)), patience)
         server.restart()
         assert [asked.run(PING, ()) for _ in range(4)] == [7] * 4
 

@@ -9,13 +9,16 @@ import pytest
 
 from consent.model import Finding, FindingState, Found
 from gateway.control import Activated, Control, InForce, activate
+from gateway.fibres import Fibres
 from gateway.pdp import DecisionPoint
 from gateway.policy.finding import Finding as Fault
 from gateway.policy.finding import PolicyError
 from gateway.stops import NONE, Halts, resume, stop
 from kernel.entry import EntryType
 from kernel.errors import Outdated, Reason, Refusal
+from kernel.waits import OwnThread
 from tests.contract import ledger_stage as stage
+from tests.fibred import carried_out
 from tests.policies.repository import bundle_of
 from tests.unit.gateway import parts
 
@@ -135,7 +138,7 @@ def test_who_comes_while_policies_are_made_ready_waits_for_them_and_not_for_ever
         assert done.wait(120)
         return counted.prepare(bundle)
 
-    patient, hurried = Control(log.database, slowly), Control(log.database, slowly, 0.05)
+    patient, hurried = Control(log.database, slowly), Control(log.database, slowly, patience=0.05)
     hurried._lock = patient._lock  # both wait for the same preparation
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(patient.at, counted.epoch)
@@ -146,6 +149,24 @@ def test_who_comes_while_policies_are_made_ready_waits_for_them_and_not_for_ever
         done.set()
         assert first.result(120) is second.result(120)
     assert refusal.value.reason is Reason.POLICY_UNAVAILABLE
+    assert counted.prepared == [FIRST.revision]
+
+
+def test_who_has_no_thread_keeps_nobody_while_policies_are_made_ready(log, counted):
+    activate(log.ledger, FIRST)
+    begun, done, fibres = threading.Event(), threading.Event(), Fibres(OwnThread())
+
+    def slowly(bundle):
+        begun.set()
+        assert done.wait(30)
+        return counted.prepare(bundle)
+
+    control, epoch = Control(log.database, slowly, fibres, patience=30), counted.epoch
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(control.at, epoch)
+        assert begun.wait(30)
+        told = carried_out(fibres, lambda: control.at(epoch), done.set)
+        assert told == [first.result(30), None]
     assert counted.prepared == [FIRST.revision]
 
 

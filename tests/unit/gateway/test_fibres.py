@@ -1,6 +1,8 @@
 """Exchanges share one thread: who waits gives it away, and each goes on with what is its own."""
 
 import asyncio
+import select
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -13,19 +15,10 @@ import uvloop
 from gateway.fibres import A_FEW, Fibres
 from gateway.transfers import Transfers
 from kernel.waits import OwnThread, Parked
+from tests.fibred import carried_out
 
 PATIENCE = 120.0
 NAME: ContextVar[str] = ContextVar("name", default="nobody")
-
-
-def carried_out(fibres: Fibres, *calls: Callable[[], object]) -> list[object]:
-    """Carry calls out at once, and return what each returned."""
-
-    async def all_of_them() -> list[object]:
-        async with asyncio.timeout(PATIENCE):
-            return list(await asyncio.gather(*map(fibres.run, calls)))
-
-    return uvloop.run(all_of_them())
 
 
 def berth(fibres: Fibres) -> Parked:
@@ -293,3 +286,67 @@ def test_a_transfer_that_cannot_begin_leaves_nothing_behind():
     assert transfers._waiting == {}
     other.remove_handle(handle)
     transfers.close()
+
+
+def test_who_waits_for_a_descriptor_lets_others_work_until_it_is_ready():
+    fibres, events = Fibres(OwnThread()), []
+    here, there = socket.socketpair()
+
+    def reads() -> bytes:
+        events.append("waits")
+        assert fibres.ready(here.fileno(), select.POLLIN, PATIENCE) == select.POLLIN
+        events.append("reads")
+        return here.recv(1)
+
+    def writes() -> None:
+        events.append("writes")
+        there.send(b"x")
+
+    with here, there:
+        assert carried_out(fibres, reads, writes) == [b"x", None]
+    assert events == ["waits", "writes", "reads"]
+
+
+def test_a_descriptor_that_is_not_ready_in_time_is_not_watched_any_more():
+    fibres = Fibres(OwnThread())
+    here, there = socket.socketpair()
+
+    def call() -> list[int]:
+        told = [fibres.ready(here.fileno(), select.POLLIN, 0.01)]
+        there.send(b"x")
+        loop = asyncio.get_running_loop()
+        assert not loop.remove_reader(here.fileno())
+        both = select.POLLIN | select.POLLOUT
+        return [*told, fibres.ready(here.fileno(), both, PATIENCE)]
+
+    with here, there:
+        ((nothing, ready),) = carried_out(fibres, call)
+    assert nothing == 0
+    assert ready & select.POLLOUT
+
+
+def test_a_caller_that_goes_while_it_waits_for_a_descriptor_leaves_nobody_watching():
+    fibres = Fibres(OwnThread())
+    here, there = socket.socketpair()
+
+    async def gone() -> bool:
+        ask = (fibres.ready, here.fileno(), select.POLLIN, PATIENCE)
+        waiting = asyncio.ensure_future(fibres.run(*ask))
+        await asyncio.sleep(0)
+        assert fibres.taken == 1
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return not asyncio.get_running_loop().remove_reader(here.fileno())
+
+    with here, there:
+        assert uvloop.run(gone())
+
+
+def test_fibres_rest_while_a_thread_works_for_them_and_not_while_it_waits_for_a_server():
+    fibres = Fibres(OwnThread())
+    here, there = socket.socketpair()
+    with here, there, fibres.alone():
+        assert fibres._resting() > 0
+        assert fibres.ready(here.fileno(), select.POLLOUT, PATIENCE) == select.POLLOUT
+        assert fibres._resting() <= 0

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway import intake
+from gateway.routes import EXCHANGES
 from gateway.turns import Turns
 
 LIMIT = 8
@@ -165,8 +166,10 @@ def test_what_made_the_answer_is_told_that_it_was_taken(breaks: bool):
     assert pieces.closed == 1
 
 
-@pytest.mark.parametrize("path", ["/policies/bundle/active", "/readyz", "/livez", "/metrics"])
-def test_where_the_machine_looks_is_answered_while_everybody_else_waits(path):
+@pytest.mark.parametrize(
+    "path", ["/policies/bundle/active", "/readyz", "/livez", "/metrics", EXCHANGES]
+)
+def test_an_exchange_and_where_the_machine_looks_is_answered_while_everybody_else_waits(path):
     """OPA would wait for us, and requests that wait for OPA would hold every turn and thread."""
     begun, held, sent = threading.Event(), threading.Event(), []
 

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from gateway.turns import Lane, Turns
+from gateway.turns import Turns
 
 
 def test_no_more_work_at_once_than_may():
-    turns, mutex, working, most = Turns(others=3), threading.Lock(), [], []
+    turns, mutex, working, most = Turns(3), threading.Lock(), [], []
 
     def work() -> None:
         for _ in range(50):
@@ -25,13 +25,13 @@ def test_no_more_work_at_once_than_may():
         thread.start()
     for thread in threads:
         thread.join()
-    assert turns._free[Lane.OTHERS].qsize() == 3
+    assert turns._free.qsize() == 3
     assert working == []
     assert max(most) >= 1
 
 
 def test_who_steps_aside_lets_another_work():
-    turns, seen = Turns(others=1), threading.Event()
+    turns, seen = Turns(1), threading.Event()
 
     def other() -> None:
         with turns.working():
@@ -49,27 +49,13 @@ def test_a_turn_comes_back_whatever_happens():
     def broken() -> None:
         raise ValueError("broken")
 
-    turns = Turns(others=1)
+    turns = Turns(1)
     with pytest.raises(ValueError, match="broken"), turns.working():
         turns.aside(broken)
-    assert turns._free[Lane.OTHERS].qsize() == 1
-
-
-def test_other_requests_that_hold_every_turn_of_theirs_keep_no_exchange_waiting():
-    turns, seen = Turns(exchanges=1, others=1), threading.Event()
-
-    def exchange() -> None:
-        with turns.working(Lane.EXCHANGES):
-            seen.set()
-
-    thread = threading.Thread(target=exchange)
-    with turns.working():
-        thread.start()
-        assert seen.wait(120)
-    thread.join()
+    assert turns._free.qsize() == 1
 
 
 def test_a_thread_without_a_turn_steps_aside_from_none():
-    turns = Turns(exchanges=1, others=1)
-    assert turns.aside(lambda: [free.qsize() for free in turns._free.values()]) == [1, 1]
-    assert [free.qsize() for free in turns._free.values()] == [1, 1]
+    turns = Turns(1)
+    assert turns.aside(turns._free.qsize) == 1
+    assert turns._free.qsize() == 1
