@@ -16,7 +16,7 @@ from gateway.serving.parent import die_with_parent
 
 LOOK_EVERY = 0.25
 STOP_WITHIN = 10.0
-START_WITHIN = 30.0
+START_WITHIN = 120.0
 ROOT = Path(__file__).parents[2]
 
 
