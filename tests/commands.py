@@ -12,12 +12,12 @@ import os
 import pkgutil
 import runpy
 import select
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -78,7 +78,6 @@ def _serve(asked: socket.socket) -> None:
         import_module(f"gateway.commands.{module.name}")
     for name in LATE:
         import_module(name)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those who wait
     gc.collect()
     gc.freeze()  # so that a child copies less of the memory that it shares
     while True:
@@ -90,12 +89,14 @@ def _serve(asked: socket.socket) -> None:
             _wait_for(json.loads(told), descriptors)
         for one in descriptors:
             os.close(one)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                continue
 
 
 def _wait_for(told: tuple[list[str], dict[str, str]], descriptors: list[int]) -> NoReturn:
     """Have one more process run the command, and tell how it ended."""
     out, err, end = descriptors
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if (child := os.fork()) == 0:
         os.close(end)
         os.dup2(out, 1)
