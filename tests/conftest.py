@@ -4,12 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.both import KINDS, Sites, on_postgres
 from tests.country import RunningCountry, running
 from tests.postgres_server import PostgresServer, postgres_server
 
 LONG = ("test_controls", "test_every_call", "test_accessibility", "test_image")
+settings.register_profile(
+    "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")  # a machine that is busy disproves nothing
+
 SERVED = ("faults", "flow", "browser", "deploy")
 """The files and then the directories that take longest."""
 
