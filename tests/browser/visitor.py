@@ -72,7 +72,7 @@ def visiting(browser: Browser, gateway: str, signin: str, **options: Any) -> Ite
     context = browser.new_context(
         locale=language, viewport={"width": width, "height": HEIGHT}, **options
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     try:
         visitor = Visitor(context.new_page(), gateway, (gateway, signin), language, width)
         yield visitor
