@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.both import KINDS, Sites, on_postgres
 from tests.country import RunningCountry, running
@@ -15,12 +14,6 @@ LONG = ("test_every_call", "test_controls", "test_accessibility", "test_image")
 SERVED = ("faults", "flow", "browser", "deploy")
 """The files and then the directories that take longest."""
 MOST = 4
-
-# A machine that is busy disproves no property.
-settings.register_profile(
-    "unhurried", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(optionalhook=True)

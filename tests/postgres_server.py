@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from kernel.grants import Roles
-from tests.redis_server import free_port
+from tests.ports import free_port
 
 PATIENCE = 60
 """Seconds that a start or a stop may take on a busy machine."""

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import time
@@ -13,15 +12,10 @@ from pathlib import Path
 import redis
 
 from kernel.clock import SECOND, Micros
+from tests.ports import free_port
 from tests.unit.identity.parts import START
 
 SOURCE = Path(__file__).parent / "contract" / "settable_clock.c"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def settable_clock(directory: Path) -> Path:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import redis
 
-from tests.redis_server import RedisServer, free_port
+from tests.ports import free_port
+from tests.redis_server import RedisServer
 
 SERVICE = "causeway"
 PATIENCE = 30.0

@@ -22,7 +22,7 @@ from kernel.redis_address import RedisAddress
 from kernel.redis_store import RedisStore
 from tests.deploy.image import ROOT
 from tests.deploy.names import is_setting
-from tests.redis_server import free_port
+from tests.ports import free_port
 
 HERE = ROOT / "docker"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "causeway" / "bin"
