@@ -1,22 +1,28 @@
 """CLI: `python -m gateway …`, every command of the gateway."""
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from gateway.commands.authority import invalidate, revoke
-from gateway.commands.backing import backup
-from gateway.commands.blocks import blocks
-from gateway.commands.clients import clients
-from gateway.commands.consents import consents
-from gateway.commands.country import demo
-from gateway.commands.doctor import doctor
-from gateway.commands.ledger import audit
 from gateway.commands.opening import No
-from gateway.commands.operation import keys, migrate, serve
-from gateway.commands.policies import policy
-from gateway.commands.resealing import reseal
-from gateway.commands.stops import resume, stop
+
+COMMANDS = {
+    "audit": "ledger",
+    "backup": "backing",
+    "blocks": "blocks",
+    "clients": "clients",
+    "consents": "consents",
+    "demo": "country",
+    "doctor": "doctor",
+    "keys": "operation",
+    "migrate": "operation",
+    "policy": "policies",
+    "resume": "stops",
+    "serve": "operation",
+    "stop": "stops",
+}
+"""In which module of `gateway.commands` each is: the others are not imported, which takes long."""
 
 
 class CalledWrongly(No):
@@ -27,6 +33,17 @@ class CalledWrongly(No):
 
 class Commands(click.Group):
     """All commands; one that is called wrongly says so in a sentence, not in a page."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        """Return a command, imported now, or None where there is none of that name."""
+        if name not in COMMANDS:
+            return None
+        found: click.Command = getattr(import_module(f"gateway.commands.{COMMANDS[name]}"), name)
+        return found
 
     def make_context(self, *args: Any, **more: Any) -> click.Context:
         """Return the context of the arguments."""
@@ -58,13 +75,3 @@ def main() -> None:
     \b
     Example: python -m gateway demo --exit
     """
-
-
-for command in (
-    *(demo, serve, doctor, migrate, clients, keys, consents, blocks, policy, audit),
-    *(stop, resume, backup),
-):
-    main.add_command(command)
-for act in (revoke, invalidate):
-    consents.add_command(act)
-keys.add_command(reseal)

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from contextlib import closing
 
+import psycopg
+
 from gateway.addresses import is_postgres
 from gateway.settings import Settings
 from kernel.clock import Deadline
-from kernel.granted import Finding, granted
+from kernel.finding import Finding
+from kernel.granted import granted
 from kernel.grants import Right, rights
 from kernel.migrations import BadSchema, check
 
@@ -33,8 +36,6 @@ def deployed(settings: Settings, deadline: Deadline) -> Iterator[Finding]:
 
 def _asked(name: str, found: Iterator[Finding]) -> Iterator[Finding]:
     """Yield what is found; a server that cannot be asked is a finding itself."""
-    import psycopg  # noqa: PLC0415 - a gateway on a file needs no driver
-
     try:
         yield from found
     except psycopg.Error as error:
@@ -67,8 +68,6 @@ def _apart(database: str, guard: str, deadline: Deadline) -> Iterator[Finding]:
 
 
 def _rows(url: str, query: str, deadline: Deadline) -> list[tuple[object, ...]]:
-    import psycopg  # noqa: PLC0415 - a gateway on a file needs no driver
-
     timeout = max(2, int(deadline.left()))
     with closing(psycopg.connect(url, autocommit=True, connect_timeout=timeout)) as connection:
         return connection.execute(query.encode()).fetchall()

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from gateway.addresses import guard_directory, is_postgres
-from gateway.deployed import deployed
 from gateway.settings import BadSettings, Mode, Settings
 from kernel.clock import Deadline
-from kernel.granted import Finding
+from kernel.finding import Finding
 from kernel.loopback import on_this_machine
 from kernel.postgres_address import PostgresAddress
 
@@ -15,6 +14,8 @@ __all__ = ["Finding", "findings", "lacking", "refuse_unfit"]
 
 def findings(settings: Settings, deadline: Deadline) -> tuple[Finding, ...]:
     """Return what the settings and the servers that they name lack for production."""
+    from gateway.deployed import deployed  # noqa: PLC0415 - brings the driver
+
     return (*lacking(settings), *deployed(settings, deadline))
 
 

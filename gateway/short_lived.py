@@ -7,17 +7,13 @@ from dataclasses import dataclass
 
 from gateway.rates import Rates
 from gateway.rates_embedded import EmbeddedRates
-from gateway.rates_redis import RedisRates
 from gateway.rooms import Rooms
 from identity.replay import EmbeddedReplay, Replay
-from identity.replay_redis import RedisReplay
 from identity.sessions import Sessions
 from identity.sessions_embedded import EmbeddedSessions, SessionFile
-from identity.sessions_redis import RedisSessions
 from kernel.errors import Refusal
 from kernel.keyvalue import KeyValue, boot_id
 from kernel.redis_address import RedisAddress
-from kernel.redis_store import RedisStore
 from kernel.waits import Waits
 
 MOST_ATTEMPTS = 200_000
@@ -62,6 +58,12 @@ def _on_this_machine(rooms: Rooms) -> ShortLived:
 
 
 def _in_redis(rooms: Rooms, address: RedisAddress, waits: Waits | None) -> ShortLived:
+    # Who has no Redis needs nothing of its driver, which takes its time to import.
+    from gateway.rates_redis import RedisRates  # noqa: PLC0415 - brings the driver
+    from identity.replay_redis import RedisReplay  # noqa: PLC0415 - brings the driver
+    from identity.sessions_redis import RedisSessions  # noqa: PLC0415 - brings the driver
+    from kernel.redis_store import RedisStore  # noqa: PLC0415 - brings the driver
+
     store = RedisStore(address, rooms.clock, waits=waits)
     # Told once, whether Redis hears it or not: what is first now is not first at another start.
     # A Redis that is not there yet keeps nobody from starting; it is born when it answers.

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 
 from kernel.clock import Deadline
+from kernel.finding import Finding
 from kernel.grants import Right, quoted
 
 _VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
@@ -41,16 +42,6 @@ SELECT c.table_name::text, c.column_name::text FROM information_schema.columns c
 WHERE c.table_schema = 'public' AND c.table_name = ANY(%s)
 AND has_column_privilege(format('public.%%I', c.table_name), c.column_name::text, 'UPDATE')
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something that stands between a deployment and production, and how to mend it."""
-
-    what: str
-    fix: str
-    refuses: bool = True
-    """Whether production refuses to start over it, or only says so."""
 
 
 @dataclass(frozen=True, slots=True)

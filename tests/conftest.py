@@ -1,5 +1,6 @@
 """What every kind of test may use: a running country, started once and stopped at the end."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,16 @@ from tests.both import KINDS, Sites, on_postgres
 from tests.country import RunningCountry, running
 from tests.postgres_server import PostgresServer, postgres_server
 
-LONG = ("test_controls", "test_every_call", "test_accessibility", "test_image")
+LONG = ("test_every_call", "test_controls", "test_accessibility", "test_image")
 SERVED = ("faults", "flow", "browser", "deploy")
 """The files and then the directories that take longest."""
+MOST = 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return one more than there are cores: half of its time a test waits for servers."""
+    return min(MOST, len(os.sched_getaffinity(0)) + 1)
 
 
 @pytest.hookimpl(trylast=True)
@@ -20,8 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def rank(item: pytest.Item) -> int:
         if item.path.stem in LONG:
-            return 0
-        return 1 if item.path.parent.name in SERVED else 2
+            return LONG.index(item.path.stem)
+        return len(LONG) + (item.path.parent.name not in SERVED)
 
     items.sort(key=rank)
 

@@ -3,19 +3,19 @@
 import itertools
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.demo.country import ROOT, STANDING, Country, Place, document, found
+from gateway.demo.country import STANDING, Country, Place, document, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
 from kernel.clock import Deadline, SystemClock
 from kernel.database import Database, open_database
+from tests import commands
 from tests.agency import Agency
 from tests.ports import free_port
 
@@ -111,15 +111,7 @@ class RunningCountry:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess:
         """Run one of our own commands under this country's settings."""
-        return subprocess.run(
-            [sys.executable, "-m", *arguments],
-            cwd=ROOT,
-            env=self.environ,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return commands.run(arguments, self.environ)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from audit.model import Activity
 from audit.person import activity as activity_of
 from consent.model import Act, Choice, Grant, Kind, Means, Record
 from consent.rows import grants
+from gateway.commands.authority import invalidate, revoke
 from gateway.commands.counter import (
     AGREEMENT,
     CLERK,
@@ -209,6 +210,10 @@ def activity(subject: str, agreement: str | None, **_: str | None) -> None:
         for event in activity_of(rooms.database.read(), rooms.root, ref):
             if agreement in {None, event.header.get("agreement")}:
                 say(_event(event))
+
+
+consents.add_command(revoke)
+consents.add_command(invalidate)
 
 
 def _act(kind: Kind, agreement: str, subject: str, means: Means) -> None:

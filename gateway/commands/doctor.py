@@ -14,7 +14,6 @@ from gateway.settings import Mode, Settings
 from kernel.clock import Deadline, SystemClock
 from kernel.errors import Refusal
 from kernel.postgres_address import PostgresAddress
-from kernel.redis_store import RedisStore
 
 
 @click.command()
@@ -63,6 +62,8 @@ def _refuse_unfit(settings: Settings) -> None:
     if refused:
         raise No("It cannot serve in production; each line above names what is in the way.")
     if settings.redis is not None:
+        from kernel.redis_store import RedisStore  # noqa: PLC0415 - brings the driver
+
         lost = RedisStore(settings.redis, SystemClock()).fault()
         if lost is not None:
             raise No(f"It cannot serve: {lost}")

@@ -7,7 +7,7 @@ import click
 import orjson
 
 from gateway.commands.opening import No, opened, plainly
-from gateway.observing.tracing import check as check_tracing
+from gateway.commands.resealing import reseal
 from gateway.rooms import bring_into_force
 from gateway.rooms import opened as open_with
 from gateway.serving.parent import die_with_parent
@@ -51,7 +51,9 @@ def _first_of_all(settings: Settings) -> int:
     sentence; return the exit status."""
     if (child := os.fork()) == 0:
         die_with_parent()
-        check_tracing(settings.otlp_url)
+        from gateway.observing.tracing import check  # noqa: PLC0415 - slow, for serving only
+
+        check(settings.otlp_url)
         with open_with(settings) as rooms:
             bring_into_force(rooms)
         raise click.exceptions.Exit(0)
@@ -111,3 +113,6 @@ def list_() -> None:
                     }
                 )
             )
+
+
+keys.add_command(reseal)

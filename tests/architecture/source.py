@@ -4,6 +4,7 @@ import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,8 @@ class Module:
                     yield f"{self.name}.{called}"
 
 
-def modules() -> list[Module]:
+@cache
+def modules() -> tuple[Module, ...]:
     """Return every Python file of the product that git knows or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard", "--", *PACKAGES, "wsgi.py"],
@@ -62,4 +64,4 @@ def modules() -> list[Module]:
         text = path.read_text()
         name = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
         found.append(Module(name, path, text, ast.parse(text)))
-    return found
+    return tuple(found)

@@ -3,9 +3,11 @@
 import itertools
 import os
 import sqlite3
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -79,6 +81,15 @@ class Timed(PostgresDatabase):
         return _Timed(wire, deadline)
 
 
+@cache
+def _at_head() -> bytes:
+    """Return a file as the migrations make it: running them takes as long as many a test."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "gateway.db"
+        migrate(f"sqlite:///{path}", Deadline.within(60, SystemClock()))
+        return path.read_bytes()
+
+
 @dataclass
 class Stage:
     """Where one log lives; it can be opened, closed and opened again."""
@@ -111,6 +122,9 @@ class Stage:
         if self.url.startswith("postgresql:"):
             made = PostgresDatabase if type(self.clock) is SystemClock else Timed
             return made(self.url, self.clock)
+        if not self.path.exists():
+            self.path.touch(0o600)
+            self.path.write_bytes(_at_head())
         migrate(self.url, Deadline.within(20, self.clock))
         return SqliteDatabase(self.path)
 

@@ -4,7 +4,8 @@ import psycopg
 import pytest
 
 from kernel.clock import Deadline, SystemClock
-from kernel.granted import Finding, granted
+from kernel.finding import Finding
+from kernel.granted import granted
 from kernel.grants import ERASED, rights
 from kernel.migrations import migrate
 from kernel.tables import metadata

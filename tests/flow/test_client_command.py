@@ -3,9 +3,9 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from tests import commands
 from tests.country import AGREEMENT, ENROLMENT, INCOME, RESIDENTS, SCHEME, RunningCountry
 
 
@@ -27,14 +27,8 @@ def client(country: RunningCountry, command: str, *more: str) -> subprocess.Comp
         "--key": str(country.state / home["client_key"]),
         "--seal-key": str(country.state / home["seal_key"]),
     }
-    return subprocess.run(
-        [sys.executable, "-m", "client", command, *sum(options.items(), ()), *more],
-        capture_output=True,
-        encoding="utf-8",
-        timeout=240,
-        check=False,
-        env={name: value for name, value in os.environ.items() if "GATEWAY" not in name},
-    )
+    environ = {name: value for name, value in os.environ.items() if "GATEWAY" not in name}
+    return commands.run(("client", command, *sum(options.items(), ()), *more), environ)
 
 
 def test_the_command_opens_an_answer_of_every_source(country: RunningCountry) -> None:

@@ -10,12 +10,13 @@ from urllib.parse import quote
 import pytest
 
 from gateway.circuit import State
+from gateway.demo.country import ROOT
 from gateway.observing.gauges import PARTS
 from gateway.routes import ROUTES
 from gateway.steps import Step
 from kernel.entry import EntryType
 from kernel.errors import Reason
-from tests.country import AGREEMENT, INCOME, ROOT
+from tests.country import AGREEMENT, INCOME
 from tests.figures import rise, samples, text
 from tests.flow.office import YEAR, told
 from tests.flow.watched import WatchedCountry, watched_country

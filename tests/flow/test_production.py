@@ -1,7 +1,6 @@
 """The production shape on real servers: PostgreSQL, a guard on another one, Redis and OPA."""
 
 import subprocess
-import sys
 import threading
 import time
 from base64 import urlsafe_b64encode
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import kernel.migrations.versions
-from gateway.demo.country import ROOT, Country, Place, found
+from gateway.demo.country import Country, Place, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
@@ -24,6 +23,7 @@ from gateway.storage import bring_to_head, make_ready
 from kernel.clock import Deadline, SystemClock
 from kernel.migrations import HEAD, BadSchema, migrate, revision
 from kernel.migrations.plan import Plan
+from tests import commands
 from tests.agency import Agency, Answer
 from tests.country import RESIDENTS, RunningCountry
 from tests.policies.repository import POLICIES, opa_server
@@ -89,15 +89,7 @@ class Production:
             time.sleep(0.1)
 
     def run(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "gateway", *arguments],
-            cwd=ROOT,
-            env=self.environ | settings,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return commands.run(("gateway", *arguments), self.environ | settings)
 
 
 def production(country: Country, opa: str) -> Country:

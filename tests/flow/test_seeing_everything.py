@@ -1,11 +1,9 @@
 """A person sees every exchange about them, through the real gateway, and can prove each offline."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-from gateway.demo.country import ROOT
+from tests import commands
 from tests.browserless import Answer, Browser, hidden, sign_in
 from tests.country import INCOME, RESIDENTS, RunningCountry
 
@@ -47,15 +45,8 @@ def test_every_exchange_is_in_the_list_and_its_evidence_verifies_with_nothing_el
         file = tmp_path / f"evidence-{entry['number']}.json"
         url = f"{country.gateway}/activity/{entry['number']}/evidence"
         file.write_text(browser.get(url).body)
-        checked = subprocess.run(
-            [sys.executable, "-m", "gateway", "audit", "verify-evidence", file, "--vkey", vkey],
-            cwd=ROOT,
-            env={},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
+        asked = ("gateway", "audit", "verify-evidence", str(file), "--vkey", str(vkey))
+        checked = commands.run(asked, {})
         assert checked.stdout == f"ok entry={entry['index']} number={entry['number']}\n"
 
 

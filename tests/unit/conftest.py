@@ -5,6 +5,10 @@ from collections.abc import Iterator
 import pytest
 import pytest_socket
 
+from tests.unhurried import take_time
+
+take_time()
+
 
 @pytest.fixture(autouse=True)
 def closed_sockets() -> Iterator[None]:
