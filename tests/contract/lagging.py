@@ -107,14 +107,16 @@ class Lagging:
         (place / "sentinel.conf").write_text(
             f"port {port}\nbind 127.0.0.1\ndir {place}\n"
             f"sentinel monitor {SERVICE} 127.0.0.1 {self.master.port} 1\n"
-            f"sentinel down-after-milliseconds {SERVICE} 500\n"
+            f"sentinel down-after-milliseconds {SERVICE} 2000\n"
+            f"sentinel failover-timeout {SERVICE} 10000\n"
         )
         self.sentinel = RedisServer.sentinel(place, port)
         with redis.Redis(port=port) as sentinel:
             # So that it does not lead the replica round the wire.
             sentinel.execute_command("SENTINEL", "DEBUG", "publish-period", "600000")
             sentinel.execute_command("SENTINEL", "DEBUG", "info-period", "100")
-            sentinel.execute_command("SENTINEL", "DEBUG", "ping-period", "100")
+            # A replica may be promoted that told of itself within five of these.
+            sentinel.execute_command("SENTINEL", "DEBUG", "ping-period", "1000")
             self._until(lambda: sentinel.sentinel_slaves(SERVICE))
 
     @staticmethod

@@ -172,7 +172,7 @@ def test_a_restriction_is_not_acknowledged_when_the_guard_cannot_take_it(site, m
 
 
 def test_the_guards_head_is_no_older_than_its_age_and_current_after_closing(tmp_path):
-    site = stage.Stage(tmp_path, limits=Limits(head_age=0.05))
+    site = stage.Stage(tmp_path, limits=Limits(patience=30.0, head_age=0.05))
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
         guard = DirectoryGuard(site.guard, site.keys.signer)
@@ -241,7 +241,7 @@ def test_a_writer_that_lags_far_behind_catches_up(place, monkeypatch):
 
 
 def test_whoever_looks_after_the_head_rests_between_two_looks(tmp_path):
-    site = stage.Stage(tmp_path, limits=Limits(head_age=0.0))
+    site = stage.Stage(tmp_path, limits=Limits(patience=30.0, head_age=0.0))
     with site.open() as log:
         log.ledger.append(stage.decision("ex_1"))
         assert log.ledger._pause() > 0

@@ -169,7 +169,7 @@ def test_an_opa_that_starts_with_a_false_file_decides_nothing(behind: Behind) ->
 
 
 def test_an_old_revision_is_waited_for_only_for_a_while(behind: Behind) -> None:
-    engine = behind.engine(1, within=0.2)
+    engine = behind.engine(1, within=2.0)
     behind.in_force = SECOND.revision
     assert refused(engine, SECOND.revision) is Reason.POLICY_UNAVAILABLE
     waited = engine.waited

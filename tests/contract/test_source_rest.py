@@ -198,7 +198,7 @@ def test_an_answer_that_is_no_record_is_a_bad_answer(fault: str) -> None:
 @pytest.mark.parametrize("fault", TIMEOUT)
 def test_an_answer_that_is_not_whole_in_time_is_a_timeout(fault: str) -> None:
     with asking(fails_once_with(TIMEOUT[fault])) as (source, _):
-        assert refusal(source, seconds=0.3).reason is Reason.SOURCE_TIMEOUT
+        assert refusal(source, seconds=1.5).reason is Reason.SOURCE_TIMEOUT
         assert ask(source) == PEOPLE["RN-1"]
 
 

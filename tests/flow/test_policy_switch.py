@@ -214,13 +214,32 @@ def beat(land: Land, revision: str, state: State) -> None:
         Hosts(rooms.database, rooms.clock).beat("another:8080", "1", revision, state)
 
 
+@contextmanager
+def beating(land: Land, revision: str) -> Iterator[None]:
+    """Let another host live as long as this takes."""
+    ended = threading.Event()
+    beat(land, revision, State.SERVING)
+
+    def live() -> None:
+        while not ended.wait(2):
+            beat(land, revision, State.SERVING)
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def test_a_live_host_that_does_not_prepare_holds_the_switch_up_and_a_dead_one_does_not(
     two: Land,
 ) -> None:
     resident, directory = two.consented(), two.noted()
     before = two.under(two.ask(resident))
-    beat(two, before, State.SERVING)
-    code, out, err = two.policy("activate", str(directory), "--within", "4")
+    with beating(two, before):
+        code, out, err = two.policy("activate", str(directory), "--within", "4")
     assert (code, out) == (1, "")
     assert "nothing was activated: another:8080" in err
     assert two.under(two.ask(resident)) == before
