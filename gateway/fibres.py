@@ -20,7 +20,7 @@ from typing import TypeVar
 from greenlet import getcurrent, greenlet
 
 from gateway.transfers import Transfers
-from kernel.waits import Made, Perform, Waits
+from kernel.waits import Made, Perform, Waits, polled
 
 _Told = TypeVar("_Told")
 
@@ -106,7 +106,8 @@ class Fibres:
         finally:
             loop.remove_reader(descriptor)
             loop.remove_writer(descriptor)
-        return seen
+        # A loop that was busy until then has not looked yet.
+        return seen or polled(descriptor, events, 0)
 
     def performing(self) -> Perform:
         """Return how transfers are carried out on the loop, for fibres."""

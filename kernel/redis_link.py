@@ -21,6 +21,7 @@ from kernel.redis_address import Login
 from kernel.waits import Waits, polled
 
 _Made = TypeVar("_Made")
+_LATE = "Redis did not answer in time"
 Argument = bytes | str | int | float
 Host = tuple[str, int]
 
@@ -162,10 +163,10 @@ class _TimedSocket:
             rest = rest[self._done(lambda: self._plain.send(rest), select.POLLOUT) :]  # noqa: B023 - called at once
 
     def _done(self, do: Callable[[], _Made], event: int) -> _Made:
-        """Return what comes of it once the socket is ready; TLS may have to read in order to write,
-        and to write in order to read."""
+        """Return what comes of it once the socket is ready, also where we are late to look; TLS may
+        have to read in order to write, and to write in order to read."""
+        left = _left(self._owner.deadline)
         while True:
-            left = _left(self._owner.deadline)
             try:
                 return do()
             except ssl.SSLWantReadError:
@@ -174,7 +175,9 @@ class _TimedSocket:
                 wanted = select.POLLOUT
             except BlockingIOError:
                 wanted = event
-            self._waits.ready(self._plain.fileno(), wanted, left)
+            if not self._waits.ready(self._plain.fileno(), wanted, left):
+                raise TimeoutError(_LATE)
+            left = self._owner.deadline.left()
 
     def settimeout(self, _: float | None) -> None:
         """Keep the deadline, whatever redis-py would set."""
@@ -192,5 +195,5 @@ class _TimedSocket:
 def _left(deadline: Deadline) -> float:
     left = deadline.left()
     if left == 0:
-        raise TimeoutError("Redis did not answer in time")
+        raise TimeoutError(_LATE)
     return left

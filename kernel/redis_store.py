@@ -20,8 +20,9 @@ from kernel.redis_address import RedisAddress
 from kernel.redis_link import Argument, Host, Link, Script, Unfit, Ways
 from kernel.waits import OwnThread, Waits
 
-MOST = 32
-"""Connections of a process; a question takes less than a millisecond."""
+MOST = 64
+"""Connections of a process. A question takes less than a millisecond, but exchanges wait for their
+turn with the answer."""
 WITHIN = 1.0
 """Seconds that one operation may take, with the connecting that it may need."""
 SKEW = 2
