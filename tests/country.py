@@ -2,8 +2,6 @@
 
 import itertools
 import json
-import random
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,33 +17,16 @@ from kernel.clock import Deadline, SystemClock
 from kernel.database import Database, open_database
 from tests import commands
 from tests.agency import Agency
+from tests.ports import free_port
 
 AGREEMENT = "family-allowance"
 SCHEME = "resident-number"
 RESIDENTS = "population/residents"
 INCOME = "tax/income"
 ENROLMENT = "education/enrolment"
-PORTS = 15_000, 32_000
 PEOPLE = 1_000
 """Residents of a country that tests share; the demo's own has fewer."""
 MOST_CHILDREN = 3
-
-
-def free_port() -> int:
-    """Return a port P of loopback such that P, P+1 and P+2 are free now.
-
-    It lies below the range of which the system takes a caller's own port: who calls a port there
-    before anybody listens can be given that very port, and then meets itself.
-    """
-    while True:
-        port = random.SystemRandom().randrange(*PORTS)
-        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
-            try:
-                for place, held in enumerate((first, second, third)):
-                    held.bind(("127.0.0.1", port + place))
-            except OSError:
-                continue
-            return port
 
 
 @dataclass

@@ -139,10 +139,10 @@ def test_a_command_killed_beside_the_server_leaves_both_ledger_and_server_whole(
             if told.endswith("\n"):
                 acknowledged.append(resident)
     assert load.answers
-    assert not load.refusals
+    assert set(load.refusals) <= {"ledger.unavailable"}, "a slow disk, and nothing else"
     check_ledger(own, tmp_path / "log", load.answers)
     for resident in acknowledged:
-        assert serves(own, resident)
+        wait(lambda who=resident: serves(own, who), "what was acknowledged does not count")
 
 
 @pytest.fixture
