@@ -4,8 +4,9 @@ import itertools
 import os
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -123,10 +124,18 @@ class Stage:
             made = PostgresDatabase if type(self.clock) is SystemClock else Timed
             return made(self.url, self.clock)
         if not self.path.exists():
-            self.path.touch(0o600)
-            self.path.write_bytes(_at_head())
+            self._begin()
         migrate(self.url, Deadline.within(20, self.clock))
         return SqliteDatabase(self.path)
+
+    def _begin(self) -> None:
+        """Put the file there whole, unless another process was quicker."""
+        made = self.directory / f"made-{os.getpid()}-{threading.get_ident()}"
+        made.touch(0o600)
+        made.write_bytes(_at_head())
+        with suppress(FileExistsError):
+            os.link(made, self.path)
+        made.unlink()
 
     def change(self, statement: str, *values: object) -> int:
         """Change the database behind the ledger's back, and return how many rows that changed."""

@@ -93,7 +93,7 @@ def outcomes_of(copy: Path, *tests: str) -> Outcomes:
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""},  # several processes run the copy
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 1, done.stdout + done.stderr

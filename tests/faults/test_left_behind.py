@@ -5,19 +5,29 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from audit.guard import Restriction
 from audit.guard_directory import DirectoryGuard
-from audit.model import BadLedger
+from audit.model import BadLedger, Limits
 from gateway.rooms import open_rooms, opened
 from tests.faults import restart, worker
 
 pytestmark = pytest.mark.fault
 
 FRAME = 24 + 4096
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patience() -> Iterator[None]:
+    """Let a commit last as long as a slow disk wants."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("gateway.rooms.Limits", partial(Limits, patience=60.0))
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.country import ROOT
+from gateway.demo.sources import Resident
 from tests.country import AGREEMENT, RESIDENTS, SCHEME, RunningCountry, running
 
 pytestmark = pytest.mark.fault
@@ -109,23 +110,30 @@ def test_a_gateway_killed_under_load_comes_back_and_lost_nothing_that_it_answere
     assert set(load.refusals) <= {"ledger.unavailable"}
 
 
+def giving(own: RunningCountry, resident: Resident) -> subprocess.Popen:
+    """Start a command that gives a consent."""
+    command = [sys.executable, "-m", "gateway", "consents", "give", "--agreement", AGREEMENT]
+    return subprocess.Popen(
+        [*command, "--subject", f"{SCHEME}:{resident.number}", "--clerk", "c-1"],
+        cwd=ROOT,
+        env=own.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
 def test_a_command_killed_beside_the_server_leaves_both_ledger_and_server_whole(own, tmp_path):
     load = Load(own, [own.consenting()])
     acknowledged = []
     with load.asking(2):
+        began = time.monotonic()
+        with giving(own, own.resident()) as whole:
+            assert whole.wait(120) == 0
+        lasted = time.monotonic() - began
         for turn in range(5):
-            resident = own.resident()
-            command = [sys.executable, "-m", "gateway", "consents", "give"]
-            command += ["--agreement", AGREEMENT, "--subject", f"{SCHEME}:{resident.number}"]
-            process = subprocess.Popen(
-                [*command, "--clerk", "c-1"],
-                cwd=ROOT,
-                env=own.environ,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            time.sleep(0.5 + 0.15 * turn)  # somewhere between its start and its end
+            process = giving(own, resident := own.resident())
+            time.sleep(lasted * (0.6 + 0.1 * turn))  # most of it is its start
             process.kill()
             told, _ = process.communicate()
             if told.endswith("\n"):
