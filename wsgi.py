@@ -4,7 +4,7 @@ import atexit
 
 from gateway.app import build
 from gateway.serving.worker import Worker
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 
 worker = Worker()
 atexit.register(worker.at_end.close)

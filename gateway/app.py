@@ -11,40 +11,40 @@ from adapters.model import SourceAddress
 from audit.ledger import Ledger
 from consent.pages.language import install
 from crypto.seal import seal
-from gateway.asking_views import AskingViews
-from gateway.bundles import Bundles, BundleViews
-from gateway.developers import DeveloperViews
 from gateway.door import front_door
-from gateway.express import Express
-from gateway.fibres import AT_ONCE, Fibres
-from gateway.forwarded import Operators
-from gateway.gates import Gates
-from gateway.intake import THREADS
+from gateway.http.asking_views import AskingViews
+from gateway.http.bundles import Bundles, BundleViews
+from gateway.http.developers import DeveloperViews
+from gateway.http.express import Express
+from gateway.http.intake import THREADS
+from gateway.http.pages import PublicViews
+from gateway.http.routes import API, HERE, View
+from gateway.http.views import AgencyViews
+from gateway.http.web import Front, application
+from gateway.instruments import Instruments, Pools
 from gateway.journal import Journal
-from gateway.limits import LimitedAuthenticate, Limits
-from gateway.observing.collector import Collector
-from gateway.observing.instruments import Instruments, Pools
+from gateway.load.fibres import AT_ONCE, Fibres
+from gateway.load.gates import Gates
+from gateway.load.limits import LimitedAuthenticate, Limits
 from gateway.observing.log import configure, fault
-from gateway.offers import Offers
-from gateway.pages import PublicViews
-from gateway.people import frame_of, page_views
+from gateway.people.offers import Offers
+from gateway.people.pages import frame_of, page_views
+from gateway.people.signin import sign_in
 from gateway.pipeline import Pipeline
+from gateway.policy.preparing import Preparing
 from gateway.ports import Authenticate
-from gateway.preparing import Preparing
 from gateway.readiness import unasked, unready
+from gateway.recovery.sweep import Sweep
 from gateway.released import ReleasedExchanges
 from gateway.rooms import Rooms, fill, open_rooms
-from gateway.routes import API, HERE, View
 from gateway.serving.heart import Heart
 from gateway.serving.hosts import Hosts
 from gateway.serving.worker import Worker
-from gateway.settings import Settings
+from gateway.setup.collector import Collector
+from gateway.setup.forwarded import Operators
+from gateway.setup.settings import Settings
 from gateway.short_lived import ShortLived, short_lived
-from gateway.signin import sign_in
 from gateway.sources import Sources
-from gateway.sweep import Sweep
-from gateway.views import AgencyViews
-from gateway.web import Front, application
 from identity.authenticate import Authenticator
 from kernel.canonical import Json
 from kernel.names import Subject

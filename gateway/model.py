@@ -180,7 +180,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Permit:
-    """Yes, to these fields; only `gateway.pdp` makes one."""
+    """Yes, to these fields; only `gateway.policy.pdp` makes one."""
 
     fields: frozenset[Pointer]
     withheld: tuple[Pointer, ...]

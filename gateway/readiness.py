@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from gateway.circuit import State
-from gateway.gates import Gates
+from gateway.load.circuit import State
+from gateway.load.gates import Gates
 from gateway.policy.waiting import WaitingEngine
 from gateway.rooms import Rooms
 from kernel.database import StorageError

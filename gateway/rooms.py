@@ -14,19 +14,19 @@ from audit.writer import Keys
 from consent.store import ConsentStore
 from crypto.keys import KeyRing
 from crypto.sign import sign_receipt
-from gateway.control import Control, InForce, activate
-from gateway.pdp import DecisionPoint
 from gateway.policy.bundle import Bundle
 from gateway.policy.catalogue import Catalogue
+from gateway.policy.control import Control, InForce, activate
 from gateway.policy.engines import EngineWatch, PreparedEngine, Unwatched, engine_for
+from gateway.policy.pdp import DecisionPoint
+from gateway.policy.preparing import Places
 from gateway.policy.remembered import RememberingEngine
 from gateway.policy.signed import are_signed, read_signed
 from gateway.policy.waiting import WaitingEngine
-from gateway.preparing import Places
-from gateway.production import refuse_unfit
 from gateway.receipts import Place, located
-from gateway.settings import Mode, Settings
-from gateway.storage import guard_of, make_ready
+from gateway.setup.production import refuse_unfit
+from gateway.setup.settings import Mode, Settings
+from gateway.setup.storage import guard_of, make_ready
 from identity.clients import Clients
 from identity.pseudonyms import Pseudonyms
 from kernel.canonical import Json

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway.rates import Rates
-from gateway.rates_embedded import EmbeddedRates
+from gateway.load.rates import Rates
+from gateway.load.rates_embedded import EmbeddedRates
 from gateway.rooms import Rooms
 from identity.replay import EmbeddedReplay, Replay
 from identity.sessions import Sessions
@@ -59,7 +59,7 @@ def _on_this_machine(rooms: Rooms) -> ShortLived:
 
 def _in_redis(rooms: Rooms, address: RedisAddress, waits: Waits | None) -> ShortLived:
     # Who has no Redis needs nothing of its driver, which takes its time to import.
-    from gateway.rates_redis import RedisRates  # noqa: PLC0415 - brings the driver
+    from gateway.load.rates_redis import RedisRates  # noqa: PLC0415 - brings the driver
     from identity.replay_redis import RedisReplay  # noqa: PLC0415 - brings the driver
     from identity.sessions_redis import RedisSessions  # noqa: PLC0415 - brings the driver
     from kernel.redis_store import RedisStore  # noqa: PLC0415 - brings the driver

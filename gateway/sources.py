@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters.model import SourceAddress
 from adapters.registry import build
-from gateway.gates import Gates
+from gateway.load.gates import Gates
 from gateway.model import Service, Warrant
 from gateway.others import concerned
 from gateway.ports import Source

@@ -95,7 +95,7 @@ policy_bundle = Table(
 policy_place = Table(
     "policy_place",
     metadata,
-    # What OPA is to load where two stand beside each host; decides nothing (gateway.preparing).
+    # What OPA is to load where two stand beside each host (gateway.policy.preparing).
     Column("place", Text, primary_key=True),
     Column("revision", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),

@@ -26,7 +26,7 @@ from typing import NoReturn
 ROOT = Path(__file__).parents[1]
 LONGEST = 240.0
 """Seconds that a command may take."""
-LATE = ("alembic.command", "client.consent", "gateway.deployed", "kernel.database_postgres")
+LATE = ("alembic.command", "client.consent", "gateway.setup.deployed", "kernel.database_postgres")
 """What a command imports only once it knows that it needs it."""
 _MOST, _DESCRIPTORS = 128 * 1024, 3
 

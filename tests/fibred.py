@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import uvloop
 
-from gateway.fibres import Fibres
+from gateway.load.fibres import Fibres
 
 PATIENCE = 60.0
 

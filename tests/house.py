@@ -16,10 +16,10 @@ from werkzeug.test import TestResponse
 from consent.cases import CaseStore
 from consent.model import Act, Choice, Kind, Means, Person
 from gateway.app import compose
+from gateway.people.signin import sign_in
 from gateway.rooms import Rooms, bring_into_force, opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from gateway.short_lived import short_lived
-from gateway.signin import sign_in
 from gateway.terms import terms_of
 from identity.model import Level, Realm, SignedIn
 from kernel.canonical import Json

@@ -15,7 +15,7 @@ from typing import Any
 
 from crypto.jose import SigningKey
 from crypto.keys import KeyRing
-from gateway.bundles import opa_config
+from gateway.http.bundles import opa_config
 from gateway.policy.bundle import Bundle
 from gateway.policy.signed import public_pem, signed_bundle
 from gateway.serving.parent import die_with_parent

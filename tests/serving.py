@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from gateway.demo.country import ROOT
+from gateway.recovery.sweep import TOTAL_DEADLINE, Sweep
 from gateway.rooms import opened
 from gateway.serving.parent import die_with_parent
-from gateway.settings import Settings
-from gateway.sweep import TOTAL_DEADLINE, Sweep
+from gateway.setup.settings import Settings
 from kernel.clock import SECOND, Micros, SystemClock
 from tests.agency import Agency, Answer
 from tests.country import RunningCountry

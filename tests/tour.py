@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 
-from gateway.routes import PEOPLE, ROUTES
+from gateway.http.routes import PEOPLE, ROUTES
 from tests.person import Page, Someone
 
 PAGE_ROUTES = [one for one in ROUTES if one.audience in PEOPLE]

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from audit.durable import replace_durably, sync_directory
-from gateway.addresses import is_postgres
 from gateway.commands.opening import No, opened, plainly
 from gateway.rooms import PATIENCE
-from gateway.settings import Settings
+from gateway.setup.addresses import is_postgres
+from gateway.setup.settings import Settings
 from kernel.clock import Deadline
 from kernel.database import Database
 

@@ -4,13 +4,13 @@ import sqlite3
 
 import click
 
-from gateway.addresses import guard_directory, is_postgres
 from gateway.commands.opening import PLAIN, No, opened, plainly
 from gateway.observing.tracing import check as check_tracing
-from gateway.production import findings
 from gateway.rooms import PATIENCE, Rooms
 from gateway.serving.hosts import Hosts
-from gateway.settings import Mode, Settings
+from gateway.setup.addresses import guard_directory, is_postgres
+from gateway.setup.production import findings
+from gateway.setup.settings import Mode, Settings
 from kernel.clock import Deadline, SystemClock
 from kernel.errors import Refusal
 from kernel.postgres_address import PostgresAddress

@@ -8,9 +8,9 @@ from audit import verify as verifier
 from audit import verify_evidence as evidence_verifier
 from audit.export import Occupied, export
 from gateway.commands.opening import No, opened, plainly
-from gateway.recovering import Wish
-from gateway.recovering import recover as recovered
-from gateway.settings import Settings
+from gateway.recovery.recovering import Wish
+from gateway.recovery.recovering import recover as recovered
+from gateway.setup.settings import Settings
 
 _FILE = click.Path(path_type=Path)
 

@@ -14,7 +14,7 @@ from gateway.policy.finding import BadOpaUrl, PolicyError
 from gateway.policy.opa_command import OpaFailed
 from gateway.rooms import Rooms
 from gateway.rooms import opened as open_with
-from gateway.settings import BadSettings, Settings
+from gateway.setup.settings import BadSettings, Settings
 from kernel.database import StorageError
 from kernel.errors import Refusal
 from kernel.migrations import BadSchema

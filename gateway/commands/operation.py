@@ -11,8 +11,8 @@ from gateway.commands.resealing import reseal
 from gateway.rooms import bring_into_force
 from gateway.rooms import opened as open_with
 from gateway.serving.parent import die_with_parent
-from gateway.settings import Settings
-from gateway.storage import bring_to_head
+from gateway.setup.settings import Settings
+from gateway.setup.storage import bring_to_head
 from kernel.clock import Deadline, SystemClock, rfc3339
 
 MIGRATING = 120.0

@@ -9,19 +9,19 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from adapters.registry import check as check_read
-from gateway.bundles import ACTIVE, opa_config
 from gateway.commands.opening import No, opened, plainly
-from gateway.control import activate as bring
+from gateway.http.bundles import ACTIVE, opa_config
 from gateway.policy.bundle import Bundle
 from gateway.policy.check import PolicyCheck
+from gateway.policy.control import activate as bring
 from gateway.policy.engines import opa_addresses
 from gateway.policy.opa_command import OpaCommand, find_opa
+from gateway.policy.preparing import PLACES, prepared
 from gateway.policy.signed import are_signed, public_pem, signed_bundle
-from gateway.preparing import PLACES, prepared
 from gateway.rooms import Rooms, prepare
 from gateway.rooms import policies as in_place
 from gateway.serving.hosts import Hosts
-from gateway.settings import Mode, Settings
+from gateway.setup.settings import Mode, Settings
 from kernel.clock import Deadline, SystemClock
 from kernel.errors import Outdated
 from kernel.names import Revision

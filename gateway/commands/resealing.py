@@ -7,7 +7,7 @@ import click
 
 from crypto.keyfile import key_encryption_key, read, write
 from gateway.commands.opening import No, plainly
-from gateway.settings import MAX_FILE, Settings
+from gateway.setup.settings import MAX_FILE, Settings
 from kernel.chance import SystemChance
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from audit.export import export, write
 from audit.store import leaves
 from gateway.rooms import opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 
 
 def forge(settings: Settings, honest: Path, forged: Path, index: int) -> None:

@@ -15,7 +15,7 @@ from gateway.demo.sources import build as build_sources
 from gateway.demo.state import write_document
 from gateway.model import Agreement, Basis
 from gateway.rooms import Rooms, bring_into_force, opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from gateway.terms import terms_of
 from identity.model import Scope
 from kernel.canonical import Json, canonical

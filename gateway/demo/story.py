@@ -22,7 +22,7 @@ from gateway.demo.cheat import forge
 from gateway.demo.country import Country
 from gateway.demo.waiting import Clicks
 from gateway.model import Agreed
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from kernel.names import AgencyId, Pointer, ServiceId
 
 ASKER = AgencyId("family-benefits")

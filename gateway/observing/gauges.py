@@ -13,8 +13,8 @@ from typing import Literal
 from prometheus_client import Gauge
 
 from audit.ledger import Ledger
-from gateway.circuit import State
-from gateway.gates import Gates
+from gateway.load.circuit import State
+from gateway.load.gates import Gates
 from gateway.observing.metrics import Metrics
 from kernel.clock import SECOND, Clock
 

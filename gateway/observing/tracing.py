@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from importlib.util import find_spec
 
-from gateway.given import BadSettings
-from gateway.observing.collector import Collector
 from gateway.observing.observer import Spans
 from gateway.serving.worker import Worker
+from gateway.setup.collector import Collector
+from gateway.setup.given import BadSettings
 
 _MISSING = (
     "GATEWAY_OTLP_URL is set, but OpenTelemetry is not installed: pip install "

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.decision import OtherRevision
 from gateway.model import Decision, Warrant
 from gateway.observing.metrics import Metrics
 from gateway.policy.bundle import Bundle
+from gateway.policy.decision import OtherRevision
 from gateway.policy.engines import PreparedEngine
 from gateway.ports import Fetch
 from identity.model import Realm, Session, SignedIn

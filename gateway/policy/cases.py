@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic import Field as Member
 
-from gateway.decision import canonical_decision
 from gateway.model import Agreement, Ask, Basis, Decision, Obligation, Service
-from gateway.pdp import Facts, question
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.catalogue_members import instant
 from gateway.policy.catalogue_parse import faults
 from gateway.policy.catalogue_yaml import BadYaml, Document, Place, read_yaml
+from gateway.policy.decision import canonical_decision
 from gateway.policy.finding import Finding, PolicyError
+from gateway.policy.pdp import Facts, question
 from gateway.ports import Engine
 from kernel.canonical import canonical, parse
 from kernel.errors import Refusal

@@ -4,9 +4,9 @@ import threading
 from collections.abc import Mapping
 from queue import Empty, SimpleQueue
 
-from gateway.decision import read_input, unavailable
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
+from gateway.policy.decision import read_input, unavailable
 from gateway.policy.finding import Finding, PolicyError
 from gateway.policy.lint import ENTRYPOINT, lint
 from gateway.policy.rego_embedded import FAULTS, BadRules, Evaluator

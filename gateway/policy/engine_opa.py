@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from gateway.decision import OtherRevision, read_decision, read_input, unavailable
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
+from gateway.policy.decision import OtherRevision, read_decision, read_input, unavailable
 from gateway.policy.engines import opa_addresses
 from gateway.policy.finding import BadOpaUrl, PolicyError
 from gateway.policy.lint import lint

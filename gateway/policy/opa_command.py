@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from gateway.decision import read_decision, unavailable
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
+from gateway.policy.decision import read_decision, unavailable
 from gateway.policy.finding import Finding
 from kernel.names import Revision
 

@@ -8,8 +8,8 @@ from regopy import Interpreter
 from regopy.interpreter import Bundle as Compiled
 from regopy.rego_shared import LogLevel, RegoError
 
-from gateway.decision import read_decision
 from gateway.model import Decision
+from gateway.policy.decision import read_decision
 from gateway.policy.finding import Finding
 from kernel.canonical import Json, parse
 

@@ -3,9 +3,9 @@
 import threading
 from collections.abc import Callable
 
-from gateway.decision import OtherRevision
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
+from gateway.policy.decision import OtherRevision
 from gateway.policy.engines import PreparedEngine
 from kernel.clock import Clock
 from kernel.errors import Outdated

@@ -23,7 +23,7 @@ from gateway.observing.log import SERVER, configure
 from gateway.observing.shared import put_away
 from gateway.serving.board import Board
 from gateway.serving.workers import Workers
-from gateway.settings import Settings, SourceSettings
+from gateway.setup.settings import Settings, SourceSettings
 from kernel.clock import Clock
 
 LOOK, SHORT = 0.25, 0.02

@@ -8,13 +8,13 @@ from typing import Any
 
 from gateway.app import build
 from gateway.ask import MAX_BODY
-from gateway.fibres import Fibres
-from gateway.intake import Intake
+from gateway.http.intake import Intake
+from gateway.load.fibres import Fibres
+from gateway.load.turns import Turns
 from gateway.serving.board import Board
 from gateway.serving.parent import die_with_parent
 from gateway.serving.worker import Worker
-from gateway.settings import Settings
-from gateway.turns import Turns
+from gateway.setup.settings import Settings
 from kernel.clock import Clock
 
 BEAT = 1.0

@@ -8,10 +8,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.protocols import Validator
 
-from gateway.api_page import HERE, page
-from gateway.problems import EXPLANATIONS
-from gateway.routes import API as AGENCY_API
-from gateway.routes import Audience
+from gateway.http.api_page import HERE, page
+from gateway.http.problems import EXPLANATIONS
+from gateway.http.routes import API as AGENCY_API
+from gateway.http.routes import Audience
 from identity.model import Scope
 from kernel.errors import Reason
 from tests.country import INCOME, RESIDENTS, RunningCountry
@@ -202,7 +202,7 @@ def test_every_example_is_what_its_schema_says():
 
 def test_the_page_shows_the_description_and_nothing_from_outside():
     html = (HERE / "docs.html").read_text(encoding="utf-8")
-    assert html == page(API), "run `python -m gateway.api_page`"
+    assert html == page(API), "run `python -m gateway.http.api_page`"
     for method, path, operation in operations():
         assert f'<h3 id="{operation["operationId"]}"><code>{method} {path}</code></h3>' in html
     for reason in Reason:

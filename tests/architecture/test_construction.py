@@ -7,7 +7,7 @@ import pytest
 from tests.architecture.source import Module, modules
 
 MAKERS = {
-    "gateway.model.Permit": {"gateway.pdp"},
+    "gateway.model.Permit": {"gateway.policy.pdp"},
     "gateway.model.Extract": {"gateway.minimise"},
     "crypto.model.Sealed": {"crypto.seal"},
     "gateway.model.Warrant": {"gateway.journal"},

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli import main
-from gateway.problems import EXPLANATIONS
+from gateway.http.problems import EXPLANATIONS
 from kernel.errors import Reason
 from tests.architecture.source import PACKAGES, ROOT, modules
 from tests.country import STANDING, RunningCountry
@@ -54,7 +54,7 @@ def prose(document: Path) -> str:
 
 def settings() -> set[str]:
     """Return the names that the settings' own code takes from the environment."""
-    files = (ROOT / "gateway").glob("settings*.py")
+    files = (ROOT / "gateway/setup").glob("settings*.py")
     return {
         f"GATEWAY_{_text(node.args[0])}"
         for file in files

@@ -32,7 +32,7 @@ PURE = {
     "gateway.minimise",
     "gateway.model",
     "gateway.others",
-    "gateway.pdp",
+    "gateway.policy.pdp",
     "gateway.pipeline",
     "gateway.pointers",
     "gateway.ports",
@@ -92,13 +92,11 @@ def test_settings_are_read_at_the_edge_only():
     reading = {
         one.name
         for one in modules()
-        if any(full.startswith("gateway.settings") for full in one.imports().values())
+        if any(full.startswith("gateway.setup.settings") for full in one.imports().values())
     }
     edge = (
-        *("gateway.app", "gateway.rooms", "gateway.commands.", "gateway.demo.", "wsgi"),
-        *("gateway.storage", "gateway.production", "gateway.deployed"),  # what the rooms begin with
-        *("gateway.serving.main", "gateway.serving.workers", "gateway.recovering"),
-        "gateway.settings",
+        *("gateway.app", "gateway.rooms", "gateway.setup.", "gateway.commands.", "gateway.demo."),
+        *("gateway.serving.main", "gateway.serving.workers", "gateway.recovery.recovering", "wsgi"),
     )
     assert all(name.startswith(edge) for name in reading), reading
 

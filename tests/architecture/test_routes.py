@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from gateway.routes import PAGES, ROUTES, Audience, register
+from gateway.http.routes import PAGES, ROUTES, Audience, register
 from kernel.names import Subject
 from tests.country import RunningCountry
 

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from gateway.routes import Audience
+from gateway.http.routes import Audience
 from tests.attacks.ledger_watch import nothing_written, written
 from tests.country import RunningCountry
 from tests.person import Someone

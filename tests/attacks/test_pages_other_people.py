@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from gateway.routes import Audience
+from gateway.http.routes import Audience
 from tests.attacks.ledger_watch import nothing_written
 from tests.country import RunningCountry
 from tests.person import Someone

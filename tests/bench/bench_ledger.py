@@ -13,7 +13,7 @@ import uvloop
 from audit.ledger import Ledger
 from audit.model import Limits
 from gateway.app import _settle_garbage_collection
-from gateway.fibres import Fibres
+from gateway.load.fibres import Fibres
 from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.entry import Concerned, Entry, EntryType
 from kernel.waits import OwnThread

@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from crypto.keys import KeyRing
-from gateway.bundles import opa_config
+from gateway.http.bundles import opa_config
 from gateway.policy.signed import public_pem
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock

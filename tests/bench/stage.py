@@ -16,7 +16,7 @@ from gateway.demo.state import prepare
 from gateway.door import Door, front_door
 from gateway.pipeline import Pipeline
 from gateway.rooms import Rooms, opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from gateway.short_lived import short_lived
 from gateway.terms import terms_of
 from identity.model import Credentials

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser
 
-from gateway.routes import ROUTES
+from gateway.http.routes import ROUTES
 from tests.browser.barriers import axe, barriers, outline
 from tests.browser.visitor import visiting
 from tests.country import RunningCountry

@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from gateway.decision import canonical_decision
 from gateway.policy.bundle import Bundle
 from gateway.policy.check import cases_of
+from gateway.policy.decision import canonical_decision
 from gateway.policy.engine_embedded import EmbeddedEngine
 from gateway.policy.engine_opa import OpaEngine
 from gateway.policy.engines import PreparedEngine

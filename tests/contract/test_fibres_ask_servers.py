@@ -14,7 +14,7 @@ from functools import partial
 import pytest
 import uvloop
 
-from gateway.fibres import Fibres
+from gateway.load.fibres import Fibres
 from kernel import postgres_reader, redis_store
 from kernel.clock import Deadline, SystemClock
 from kernel.database_postgres import PostgresDatabase

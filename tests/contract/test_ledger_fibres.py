@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from audit.model import Limits
-from gateway.fibres import Fibres
+from gateway.load.fibres import Fibres
 from kernel.clock import Deadline
 from kernel.errors import Reason, Refusal
 from kernel.waits import OwnThread

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from crypto.keys import KeyRing
-from gateway.decision import OtherRevision, canonical_decision
 from gateway.policy.bundle import Bundle, packed
 from gateway.policy.check import cases_of
+from gateway.policy.decision import OtherRevision, canonical_decision
 from gateway.policy.engine_opa import OpaEngine
 from gateway.policy.signed import signed_bundle
 from gateway.policy.waiting import WaitingEngine

@@ -8,9 +8,9 @@ from typing import Protocol
 
 import pytest
 
-from gateway.rates import Bucket, Limit, Rates
-from gateway.rates_embedded import EmbeddedRates
-from gateway.rates_redis import RedisRates
+from gateway.load.rates import Bucket, Limit, Rates
+from gateway.load.rates_embedded import EmbeddedRates
+from gateway.load.rates_redis import RedisRates
 from kernel.clock import Deadline, SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.filelock import FileLock

@@ -9,8 +9,8 @@ from dataclasses import replace
 import uvloop
 
 from adapters.model import SourceAddress
-from gateway.fibres import Fibres
-from gateway.gates import Gates
+from gateway.load.fibres import Fibres
+from gateway.load.gates import Gates
 from gateway.sources import Sources
 from kernel.clock import SystemClock
 from kernel.waits import OwnThread

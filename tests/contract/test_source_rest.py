@@ -27,7 +27,7 @@ from adapters.base import Source
 from adapters.model import SourceAddress
 from adapters.record import MAX_RECORD
 from adapters.registry import build
-from gateway.fibres import Fibres
+from gateway.load.fibres import Fibres
 from kernel.canonical import Json
 from kernel.errors import Exact, Reason, Refusal
 from kernel.waits import OwnThread, Perform

@@ -122,7 +122,7 @@ MUTATIONS = (
     Mutation(
         "P3",
         "the policies' own cut: what they take out travels all the same",
-        "gateway/pdp.py",
+        "gateway/policy/pdp.py",
         " & question.granted & frozenset(decision.fields)\n",
         " & question.granted\n",
         P3 + "what_the_policies_take_out_stays_home",
@@ -131,7 +131,7 @@ MUTATIONS = (
     Mutation(
         "P3",
         "the grant: whatever the policies allow may travel",
-        "gateway/pdp.py",
+        "gateway/policy/pdp.py",
         " & question.granted & frozenset(decision.fields)\n",
         " & frozenset(decision.fields)\n",
         P3 + "lavish_policies_cannot_give_what_nobody_granted",
@@ -175,7 +175,7 @@ MUTATIONS = (
     Mutation(
         "P6",
         "refusing duties that nobody knows: they are passed over",
-        "gateway/pdp.py",
+        "gateway/policy/pdp.py",
         """\
         if decision.reasons or any(o.type not in OBLIGATIONS for o in decision.obligations):
 """,

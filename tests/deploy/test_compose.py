@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from gateway.bundles import ACTIVE
+from gateway.http.bundles import ACTIVE
 from gateway.policy.bundle import Bundle
 from gateway.policy.signed import read_signed
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from kernel.clock import SystemClock
 from kernel.redis_address import RedisAddress
 from kernel.redis_store import RedisStore

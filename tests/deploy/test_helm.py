@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gateway.bundles import ACTIVE
-from gateway.settings import Settings
+from gateway.http.bundles import ACTIVE
+from gateway.setup.settings import Settings
 from tests.deploy.image import ROOT, instructions
 from tests.deploy.names import is_setting
 

@@ -20,7 +20,7 @@ from gateway.demo.country import Place, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
-from gateway.problems import EXPLANATIONS
+from gateway.http.problems import EXPLANATIONS
 from gateway.serving.main import QUIET
 from kernel.errors import Reason
 from tests.agency import Agency, Answer

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 
-from gateway.bundles import ACTIVE
 from gateway.cli import main
-from gateway.settings import Settings
+from gateway.http.bundles import ACTIVE
+from gateway.setup.settings import Settings
 from tests.deploy.image import ROOT
 
 HERE = ROOT / "deploy/systemd"

@@ -20,9 +20,9 @@ import alembic.command  # noqa: F401 - the first start imports it late
 import gateway.pipeline
 from consent.store import ConsentStore
 from gateway import rooms as gateway_rooms
-from gateway.control import InForce
 from gateway.journal import Journal
 from gateway.pipeline import Pipeline
+from gateway.policy.control import InForce
 from kernel.database_sqlite import SqliteDatabase
 from tests.faults import worker
 from tests.faults.controls import _Altered as Altered

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway.demo.country import ROOT
+from gateway.recovery.sweep import TOTAL_DEADLINE, Sweep
 from gateway.rooms import open_rooms
-from gateway.sweep import TOTAL_DEADLINE, Sweep
 from tests.country import exported_leaves
 from tests.faults import restart, worker
 from tests.faults.steps import STEPS

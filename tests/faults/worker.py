@@ -23,7 +23,7 @@ from gateway.journal import Journal
 from gateway.model import Warrant
 from gateway.pipeline import Pipeline
 from gateway.rooms import Rooms, bring_into_force
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from gateway.terms import terms_of
 from identity.clients import Clients, recipient
 from identity.model import Caller, Credentials, Scope

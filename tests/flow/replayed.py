@@ -1,7 +1,7 @@
 """Replayed: what a country's tables hold, against what its entries alone say that they must."""
 
 from gateway.rooms import opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from tests.country import RunningCountry
 from tests.faults.replay import Replay, differences
 from tests.faults.replay import opened as entries

@@ -16,7 +16,7 @@ import pytest
 
 from gateway.demo.country import ROOT, STANDING
 from gateway.rooms import bring_into_force, opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from tests.country import AGREEMENT, INCOME, RunningCountry
 from tests.flow.watched import WatchedCountry, policies, watched_country
 

@@ -9,10 +9,10 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.circuit import State
 from gateway.demo.country import ROOT
+from gateway.http.routes import ROUTES
+from gateway.load.circuit import State
 from gateway.observing.gauges import PARTS
-from gateway.routes import ROUTES
 from gateway.steps import Step
 from kernel.entry import EntryType
 from kernel.errors import Reason

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from gateway.control import activate
 from gateway.demo.country import ROOT
 from gateway.policy.bundle import Bundle
+from gateway.policy.control import activate
 from gateway.rooms import opened, prepare
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from tests.agency import Answer
 from tests.country import AGREEMENT, INCOME
 from tests.flow.office import YEAR, Question, honest

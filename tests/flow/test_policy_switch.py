@@ -23,16 +23,16 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from crypto.keys import KeyRing
-from gateway.bundles import opa_config
 from gateway.demo.country import ROOT, Place, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
+from gateway.http.bundles import opa_config
 from gateway.policy.bundle import Bundle
 from gateway.policy.signed import public_pem, signed_bundle
 from gateway.rooms import opened
 from gateway.serving.hosts import Hosts, State
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from kernel.names import Revision

@@ -17,9 +17,9 @@ from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.state import prepare
 from gateway.policy.bundle import Bundle
-from gateway.production import refuse_unfit
-from gateway.settings import BadSettings, Settings
-from gateway.storage import bring_to_head, make_ready
+from gateway.setup.production import refuse_unfit
+from gateway.setup.settings import BadSettings, Settings
+from gateway.setup.storage import bring_to_head, make_ready
 from kernel.clock import Deadline, SystemClock
 from kernel.migrations import HEAD, BadSchema, migrate, revision
 from kernel.migrations.plan import Plan

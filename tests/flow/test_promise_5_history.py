@@ -13,7 +13,7 @@ from audit import verify
 from audit.checkpoint import Signer
 from audit.export import write
 from gateway.rooms import opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from tests.country import INCOME, exported_leaves
 from tests.flow.office import YEAR
 from tests.flow.watched import WatchedCountry

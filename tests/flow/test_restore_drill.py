@@ -16,7 +16,7 @@ from audit.export import write
 from gateway.cli import main
 from gateway.demo.sources import Resident
 from gateway.rooms import opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from tests import runbook
 from tests.agency import Agency, Answer
 from tests.country import RESIDENTS, SCHEME, RunningCountry, exported_leaves, running

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.circuit import FAILURES, LONGEST
+from gateway.load.circuit import FAILURES, LONGEST
 from tests.agency import Answer
 from tests.country import INCOME, RESIDENTS
 from tests.flow.office import honest

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.control import activate
 from gateway.policy.bundle import Bundle
+from gateway.policy.control import activate
 from gateway.rooms import opened, prepare
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from tests.agency import Answer
 from tests.country import AGREEMENT, RESIDENTS
 from tests.flow.watched import WatchedCountry, policies, watched_country

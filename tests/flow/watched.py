@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gateway.addresses import SQLITE
 from gateway.demo.country import ROOT, STANDING, Place, found
 from gateway.demo.play import programs
 from gateway.demo.processes import Processes
 from gateway.demo.sources import Resident
 from gateway.demo.state import prepare
+from gateway.setup.addresses import SQLITE
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
 from tests.country import MOST_CHILDREN, PEOPLE, RunningCountry, reading

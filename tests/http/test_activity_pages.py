@@ -20,7 +20,7 @@ from consent.blocks import BlockKind, blocking
 from consent.cases import MAX_TEXT, MOST_OPEN
 from consent.model import Kind, Means
 from consent.pages import everything, officer
-from gateway import people_log
+from gateway.people import log as people_log
 from kernel.canonical import Json
 from kernel.entry import EntryType
 from kernel.errors import Reason, Refusal

@@ -16,7 +16,7 @@ from consent.model import Means, Person
 from gateway.demo.country import ROOT
 from gateway.policy.catalogue import luhn
 from gateway.rooms import opened
-from gateway.settings import Settings
+from gateway.setup.settings import Settings
 from kernel.clock import Deadline, SystemClock
 from kernel.filelock import FileLock
 from kernel.names import Subject

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from gateway.app import compose
-from gateway.express import Express
+from gateway.http.express import Express
 from tests.bench.stage import PATH, Stage, staged
 from tests.country import INCOME
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from flask import Flask
 
+from gateway.http.pages import PublicViews
 from gateway.observing.metrics import Metrics
-from gateway.pages import PublicViews
 from kernel.errors import Reason, Refusal
 from tests.agency import Agency
 from tests.attacks.ledger_watch import committed, nothing_written, standing

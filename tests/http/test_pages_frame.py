@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway.routes import PAGES, Audience
+from gateway.http.routes import PAGES, Audience
 from tests.attacks.ledger_watch import nothing_written
 from tests.country import RunningCountry
 from tests.person import Someone

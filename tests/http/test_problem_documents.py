@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gateway.problems import EXPLANATIONS
+from gateway.http.problems import EXPLANATIONS
 from kernel.errors import Exact, Reason
 from tests.agency import Agency, Answer
 from tests.attacks.ledger_watch import standing

@@ -8,12 +8,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from adapters.registry import check as check_read
-from gateway.decision import canonical_decision
 from gateway.model import Ask
-from gateway.pdp import PERMITTING, PRECEDENCE, Facts, question
 from gateway.policy.cases import Found
 from gateway.policy.check import PolicyCheck, cases_of
+from gateway.policy.decision import canonical_decision
 from gateway.policy.opa_command import OpaCommand, OpaFailed, find_opa
+from gateway.policy.pdp import PERMITTING, PRECEDENCE, Facts, question
 from kernel.clock import SystemClock
 from kernel.names import Subject
 from tests.policies.repository import NOW, POLICIES, catalogue, opa_command

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from gateway.decision import canonical_decision
+from gateway.policy.decision import canonical_decision
 from gateway.policy.engine_embedded import EmbeddedEngine
 from gateway.policy.engine_opa import OpaEngine
 from gateway.policy.engines import PreparedEngine

@@ -10,7 +10,7 @@ from gateway.demo.signin.provider import Provider
 from gateway.demo.signin.register import Register
 from gateway.demo.signin.service import Service
 from gateway.demo.signin.tokens import Assertions, Key, Tokens
-from gateway.settings import BadSettings, Mode, Settings
+from gateway.setup.settings import BadSettings, Mode, Settings
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 from kernel.loopback import on_this_machine

@@ -8,6 +8,7 @@ from flask import Response
 from consent.model import Finding, FindingState, Found
 from crypto.model import Recipient, Sealed
 from gateway.ask import Posted
+from gateway.http.web import Front
 from gateway.journal import Journal
 from gateway.model import (
     Agreed,
@@ -24,7 +25,6 @@ from gateway.model import (
 from gateway.observing.metrics import Metrics
 from gateway.observing.observer import Observer
 from gateway.policy.catalogue import Scheme
-from gateway.web import Front
 from identity.model import Caller, Credentials, Scope
 from kernel.canonical import Json, canonical
 from kernel.clock import SECOND, Micros, SystemClock

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from gateway.http.routes import ROUTES
+from gateway.http.views import AgencyViews
+from gateway.http.web import application
 from gateway.model import Answer, Receipt
 from gateway.observing.metrics import Metrics
-from gateway.routes import ROUTES
 from gateway.stops import NONE
-from gateway.views import AgencyViews
-from gateway.web import application
 from identity.model import Scope
 from kernel.errors import Outdated, Reason, Refusal
 from tests.unit.gateway import parts

@@ -8,7 +8,7 @@ from flask import Flask
 
 from consent.model import Kind, RequestState
 from gateway.asking import parse_consent_ask, resolve
-from gateway.asking_views import LENGTH, AskingViews
+from gateway.http.asking_views import LENGTH, AskingViews
 from gateway.model import Agency
 from gateway.stops import NONE, Stops
 from gateway.terms import terms_of

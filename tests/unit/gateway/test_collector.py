@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.given import BadSettings
 from gateway.observing import tracing
-from gateway.observing.collector import collector, share
+from gateway.setup.collector import collector, share
+from gateway.setup.given import BadSettings
 
 ROOT = Path(__file__).parents[3]
 

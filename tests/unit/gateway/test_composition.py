@@ -11,14 +11,14 @@ import pytest
 
 from gateway import app as composition
 from gateway import readiness
-from gateway.control import activate
+from gateway.http.problems import EXPLANATIONS
+from gateway.http.routes import ROUTES, Audience
 from gateway.policy.bundle import Bundle
-from gateway.problems import EXPLANATIONS
+from gateway.policy.control import activate
+from gateway.recovery.sweep import Sweep
 from gateway.rooms import bring_into_force, fill, open_rooms, opened, origin
-from gateway.routes import ROUTES, Audience
 from gateway.serving.worker import Worker
-from gateway.settings import BadSettings, Mode, Settings
-from gateway.sweep import Sweep
+from gateway.setup.settings import BadSettings, Mode, Settings
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from tests.policies.repository import POLICIES
@@ -203,7 +203,7 @@ def test_a_sweep_that_meets_a_ledger_that_fails_goes_on_with_the_next_round(monk
                 enough.set()
             raise Refusal(Reason.LEDGER_UNAVAILABLE, "")
 
-    monkeypatch.setattr("gateway.sweep.EVERY", 0.001)
+    monkeypatch.setattr("gateway.recovery.sweep.EVERY", 0.001)
     parts = in_force.database, in_force.ledger, in_force.pseudonyms.open, SystemClock()
     end = Failing(*parts).begin()
     assert enough.wait(120)

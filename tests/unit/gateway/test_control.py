@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from consent.model import Finding, FindingState, Found
-from gateway.control import Activated, Control, InForce, activate
-from gateway.fibres import Fibres
-from gateway.pdp import DecisionPoint
+from gateway.load.fibres import Fibres
+from gateway.policy.control import Activated, Control, InForce, activate
 from gateway.policy.finding import Finding as Fault
 from gateway.policy.finding import PolicyError
+from gateway.policy.pdp import DecisionPoint
 from gateway.stops import NONE, Halts, resume, stop
 from kernel.entry import EntryType
 from kernel.errors import Outdated, Reason, Refusal

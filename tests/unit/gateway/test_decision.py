@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.decision import (
+from gateway.model import Decision, Obligation
+from gateway.policy.decision import (
     MAX_INPUT,
     MAX_ITEMS,
     MAX_LENGTH,
@@ -12,7 +13,6 @@ from gateway.decision import (
     read_input,
     unavailable,
 )
-from gateway.model import Decision, Obligation
 from kernel.errors import Reason
 
 YES = {

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from crypto import base64url
-from gateway.directory import agreement_document, service_document
+from gateway.http.directory import agreement_document, service_document
 from gateway.model import Agreed, Transform, TransformKind
 from gateway.receipts import Place, located, receipt_claims
 from gateway.stops import NONE, Stops

@@ -12,8 +12,8 @@ import pycurl
 import pytest
 import uvloop
 
-from gateway.fibres import A_FEW, Fibres
-from gateway.transfers import Transfers
+from gateway.load.fibres import A_FEW, Fibres
+from gateway.load.transfers import Transfers
 from kernel.waits import OwnThread, Parked
 from tests.fibred import carried_out
 
@@ -249,7 +249,7 @@ def test_a_caller_that_went_before_its_turn_never_begins_and_gives_its_room_back
 
 
 def test_a_caller_that_went_while_all_rest_never_begins(monkeypatch):
-    monkeypatch.setattr("gateway.fibres.LONGEST_REST", PATIENCE)
+    monkeypatch.setattr("gateway.load.fibres.LONGEST_REST", PATIENCE)
     fibres, began = Fibres(OwnThread()), []
     rest, over = threading.Event(), threading.Event()
 

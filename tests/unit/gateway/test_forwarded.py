@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.forwarded import MAX_HOPS, MAX_NETWORKS, Networks, Operators, client_address
-from gateway.settings import BadSettings, Settings
+from gateway.setup.forwarded import MAX_HOPS, MAX_NETWORKS, Networks, Operators, client_address
+from gateway.setup.settings import BadSettings, Settings
 
 PROXIES = Networks.parse("10.0.0.7, 10.1.0.0/16 2001:db8::/32")
 

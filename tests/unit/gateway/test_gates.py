@@ -4,8 +4,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from gateway.circuit import FAILURES, LONGEST, SHORTEST, Circuit, State
-from gateway.gates import Gates
+from gateway.load.circuit import FAILURES, LONGEST, SHORTEST, Circuit, State
+from gateway.load.gates import Gates
 from kernel.errors import Exact, Reason, Refusal, about_the_person
 from tests.unit.gateway import parts
 

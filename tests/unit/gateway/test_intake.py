@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gateway import intake
-from gateway.routes import EXCHANGES
-from gateway.turns import Turns
+from gateway.http import intake
+from gateway.http.routes import EXCHANGES
+from gateway.load.turns import Turns
 
 LIMIT = 8
 SCOPE = {

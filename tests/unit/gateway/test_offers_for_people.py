@@ -10,7 +10,7 @@ from adapters.registry import check
 from consent.offer import Directory, Halt, Level, Pause, Words
 from gateway.demo.country import ROOT
 from gateway.model import Basis
-from gateway.offers import Offers
+from gateway.people.offers import Offers
 from gateway.policy.bundle import Bundle
 from gateway.policy.catalogue import Catalogue
 from gateway.stops import NONE, Stops

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from gateway.developers import DeveloperViews
+from gateway.http.developers import DeveloperViews
+from gateway.http.pages import PublicViews
+from gateway.http.problems import EXPLANATIONS
+from gateway.http.routes import ROUTES, Audience
+from gateway.http.web import application
 from gateway.observing.metrics import Metrics
-from gateway.pages import PublicViews
-from gateway.problems import EXPLANATIONS
-from gateway.routes import ROUTES, Audience
-from gateway.web import application
 from kernel.errors import Reason
 from tests.unit.gateway import parts
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.decision import canonical_decision, read_decision, read_input
 from gateway.model import Agreed, Ask, Basis, Decision, Obligation, Transform, TransformKind
-from gateway.pdp import PRECEDENCE, DecisionPoint, Facts, question
 from gateway.policy.cases import Found
+from gateway.policy.decision import canonical_decision, read_decision, read_input
+from gateway.policy.pdp import PRECEDENCE, DecisionPoint, Facts, question
 from kernel.clock import Micros
 from kernel.errors import Exact, Reason, Refusal
 from kernel.names import AgreementId, ConsentId, Pointer, Revision, ServiceId, Subject

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from gateway.bundles import Bundles, BundleViews
-from gateway.control import activate
-from gateway.forwarded import Operators
+from gateway.http.bundles import Bundles, BundleViews
 from gateway.policy.bundle import Bundle
-from gateway.preparing import Preparing, lacking, prepared
+from gateway.policy.control import activate
+from gateway.policy.preparing import Preparing, lacking, prepared
 from gateway.rooms import Rooms, fill, opened
-from gateway.settings import Settings
+from gateway.setup.forwarded import Operators
+from gateway.setup.settings import Settings
 from kernel.clock import Deadline, SystemClock
 from kernel.errors import Reason, Refusal
 from tests.policies.repository import POLICIES, bundle

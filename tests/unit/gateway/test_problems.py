@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.problems import EXPLANATIONS, problem, status_of
+from gateway.http.problems import EXPLANATIONS, problem, status_of
 from kernel.errors import Exact, Reason, Refusal, about_the_person
 
 BASE = "https://gateway.example"

@@ -4,8 +4,8 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from gateway.production import findings, lacking, refuse_unfit
-from gateway.settings import BadSettings, Settings
+from gateway.setup.production import findings, lacking, refuse_unfit
+from gateway.setup.settings import BadSettings, Settings
 from kernel.clock import Deadline, SystemClock
 
 KEY = urlsafe_b64encode(bytes(range(32))).decode()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.decision import unavailable
 from gateway.model import Decision
+from gateway.policy.decision import unavailable
 from gateway.policy.remembered import MOST_BYTES, RememberingEngine
 from kernel.errors import Refusal
 from kernel.names import Revision

@@ -8,7 +8,7 @@ from audit.journal import MAX_CONTENT, Content, sealed, unsealed
 from consent.model import State
 from consent.recovered import Restricted, restoring
 from consent.rows import facts, record_key, record_of, record_writes
-from gateway.restoring import Restorer, Unknown
+from gateway.recovery.restoring import Restorer, Unknown
 from kernel.clock import Micros
 from kernel.effect import Moment
 from kernel.entry import Concerned, EntryType

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.rates import Limit
-from gateway.settings import MAX_FILE, BadSettings, Mode, Settings
+from gateway.load.rates import Limit
+from gateway.setup.settings import MAX_FILE, BadSettings, Mode, Settings
 
 KEY = urlsafe_b64encode(bytes(range(32))).decode()
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.model import SourceAddress
-from gateway.gates import Gates
+from gateway.load.gates import Gates
 from gateway.sources import Sources
 from kernel.errors import Reason, Refusal
 from kernel.waits import OwnThread

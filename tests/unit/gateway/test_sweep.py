@@ -9,8 +9,8 @@ from audit import verify
 from audit.export import export
 from audit.person import activity
 from audit.verify_source import Directory
+from gateway.recovery.sweep import TOTAL_DEADLINE, Sweep
 from gateway.rooms import opened
-from gateway.sweep import TOTAL_DEADLINE, Sweep
 from kernel.clock import SECOND, Micros, SystemClock
 from kernel.errors import Reason, Refusal
 from tests.faults import worker

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from gateway.turns import Turns
+from gateway.load.turns import Turns
 
 
 def test_no_more_work_at_once_than_may():

@@ -7,11 +7,11 @@ from structlog.testing import capture_logs
 from werkzeug.exceptions import RequestTimeout
 
 from gateway.ask import MAX_BODY
+from gateway.http.problems import status_of
+from gateway.http.routes import ROUTES
+from gateway.http.views import reply
+from gateway.http.web import application
 from gateway.observing.metrics import Metrics
-from gateway.problems import status_of
-from gateway.routes import ROUTES
-from gateway.views import reply
-from gateway.web import application
 from kernel.errors import Reason, Refusal
 from tests.unit.gateway import parts
 

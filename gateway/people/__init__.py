@@ -1,0 +1,1 @@
+"""People: the pages for residents and officers, put together over opened rooms."""

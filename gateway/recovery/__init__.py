@@ -1,0 +1,1 @@
+"""Recovery: a restored database, and what a crash left open."""

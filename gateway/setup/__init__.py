@@ -1,0 +1,1 @@
+"""Setup: what the operator named, read once, checked, and opened."""
