@@ -16,6 +16,8 @@ from tests.serving import Host, check_ledger, serving, until
 from tests.traffic import Traffic, flowing
 
 FIELDS = ["/name/family"]
+BUSY = {(503, "ledger.unavailable")}
+"""What a slow machine may answer as well; nothing is released by it."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def traffic(host: Host, number: str) -> Traffic:
 def asked(agency: Agency, number: str, times: int = 12) -> set[tuple[int, str]]:
     """Ask on as many connections, which the system shares out among the workers."""
     answers = [agency.exchange(number, RESIDENTS, FIELDS) for _ in range(times)]
-    return {(one.status, one.json.get("reason", "")) for one in answers}
+    return {(one.status, one.json.get("reason", "")) for one in answers} - BUSY
 
 
 def test_two_workers_serve_as_one_and_a_withdrawal_binds_both(host: Host) -> None:
