@@ -20,7 +20,7 @@ from typing import TypeVar
 from greenlet import getcurrent, greenlet
 
 from gateway.load.transfers import Transfers
-from kernel.waits import Made, Perform, Waits, polled
+from kernel.waits import Made, Perform, Waits
 
 _Told = TypeVar("_Told")
 
@@ -106,8 +106,7 @@ class Fibres:
         finally:
             loop.remove_reader(descriptor)
             loop.remove_writer(descriptor)
-        # A loop that was busy until then has not looked yet.
-        return seen or polled(descriptor, events, 0)
+        return seen
 
     def performing(self) -> Perform:
         """Return how transfers are carried out on the loop, for fibres."""

@@ -206,6 +206,14 @@ def test_whoever_goes_in_the_middle_leaves_its_connection_to_others_and_no_answe
     assert fibres.taken == 0
 
 
+def test_an_answer_that_came_in_time_counts_also_where_nobody_had_time_to_look(asked):
+    def busy() -> None:
+        time.sleep(2.3)  # longer than anybody waits for an answer
+
+    assert carried_out(asked.fibres, lambda: asked.same(1)) == [1]
+    assert carried_out(asked.fibres, lambda: asked.same(7), busy) == [7, None]
+
+
 def test_a_question_that_fails_leaves_its_connection_to_others(asked):
     def often() -> int:
         for _ in range(asked.most + 1):

@@ -325,21 +325,6 @@ def test_a_descriptor_that_is_not_ready_in_time_is_not_watched_any_more():
     assert ready & select.POLLOUT
 
 
-def test_what_came_in_time_counts_also_where_nobody_had_time_to_look():
-    fibres = Fibres(OwnThread())
-    here, there = socket.socketpair()
-
-    def waits() -> int:
-        return fibres.ready(here.fileno(), select.POLLIN, 0.01)
-
-    def busy() -> None:
-        there.send(b"x")
-        time.sleep(0.05)
-
-    with here, there:
-        assert carried_out(fibres, waits, busy) == [select.POLLIN, None]
-
-
 def test_a_caller_that_goes_while_it_waits_for_a_descriptor_leaves_nobody_watching():
     fibres = Fibres(OwnThread())
     here, there = socket.socketpair()
