@@ -1,6 +1,7 @@
 """The REST adapter: one person's record as JSON over HTTP, with the gateway's own credentials."""
 
 from functools import lru_cache
+from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit
 
 import orjson
@@ -16,7 +17,6 @@ from kernel.clock import Deadline
 from kernel.names import Pointer, Subject
 from kernel.waits import BY_THREAD, Perform
 
-_OK = 200
 _NO_ENTRY = frozenset({401, 403, 407})
 _BUSY = frozenset({408, 425, 429})
 
@@ -68,13 +68,13 @@ class RestSource:
         self._http.close()
 
     def _check_status(self, status: int) -> None:
-        if status == _OK:
+        if status == HTTPStatus.OK:
             return
         if status in self._read.not_found:
             raise unknown()
         if status in _NO_ENTRY:
             raise self._faults.unavailable("does not accept the gateway's credentials")
-        if status in _BUSY or status >= 500:  # noqa: PLR2004 - RFC 9110 §15.6, server errors
+        if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise self._faults.unavailable(f"answered with the status {status}")
         raise self._faults.bad_answer(f"answered with the status {status}")
 

@@ -8,6 +8,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from threading import Lock
 
 from client.jose import as_object, take_apart
@@ -175,6 +176,6 @@ def _text(told: Mapping[str, Json], name: str) -> str:
 
 
 def _found(reply: Reply, path: str) -> bytes:
-    if reply.status != 200:  # noqa: PLR2004 - HTTP
+    if reply.status != HTTPStatus.OK:
         raise Unreachable(f"The gateway answered {path} with the status {reply.status}.")
     return reply.body

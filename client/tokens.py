@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from secrets import token_urlsafe
 from threading import Lock
 from typing import NamedTuple
@@ -97,7 +98,7 @@ class Tokens:
 
 
 def _held(reply: Reply, now: int) -> _Held:
-    if reply.status != 200:  # noqa: PLR2004 - HTTP
+    if reply.status != HTTPStatus.OK:
         raise _refused(reply)
     told = as_object(reply.body)
     token, kind, life = (told.get(name) for name in ("access_token", "token_type", "expires_in"))
@@ -119,6 +120,6 @@ def _refused(reply: Reply) -> Refused | Unreachable:
 
 def _document(transport: Transport, path: str) -> Mapping[str, Json]:
     reply = transport.get(path)
-    if reply.status != 200:  # noqa: PLR2004 - HTTP
+    if reply.status != HTTPStatus.OK:
         raise Unreachable(f"The gateway answered {path} with the status {reply.status}.")
     return as_object(reply.body)

@@ -1,4 +1,4 @@
-"""Observing: what measures and what is measured, put together."""
+"""Instruments: what measures and what is measured, put together."""
 
 from collections.abc import Callable, Mapping
 from typing import Self

@@ -24,7 +24,7 @@ HIGHEST = 65_533
     help="Where the country lives; rebuilt at each start.",
 )
 @plainly
-def demo(leave: bool, port: int, state: Path) -> None:  # noqa: FBT001 - a flag of the command
+def demo(*, leave: bool, port: int, state: Path) -> None:
     """A small country on one machine, and the story of a family allowance.
 
     \b

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from gateway.serving.parent import die_with_parent
@@ -120,6 +121,6 @@ class Processes:
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1) as answer:  # noqa: S310 - a loopback address
-            return bool(answer.status == 200)  # noqa: PLR2004 - the status of a yes
+            return bool(answer.status == HTTPStatus.OK)
     except (urllib.error.URLError, http.client.HTTPException, OSError):
         return False

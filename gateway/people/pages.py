@@ -1,4 +1,4 @@
-"""People: the pages for residents and officers, put together and put behind their audience."""
+"""Pages for people, residents and officers: put together, and put behind their audience."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
