@@ -61,7 +61,7 @@ def serve(settings: Settings, host: str, listening: Listening, clock: Clock) -> 
     answered, and each worker closed what it had open."""
     configure(settings.log_level)
     board = Board(listening.workers)
-    workers = Workers(settings, host, board, clock)
+    workers = Workers(settings, host, board, clock, listening.workers)
     main = _Main(listening, board, settings, clock)
     main.serve(
         # The server's own function for a worker, in whose process ours begins and ends.

@@ -1,8 +1,10 @@
 """Serving, in a worker: it opens everything itself, after the fork, and closes it at its end."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,13 @@ BEAT = 1.0
 """Seconds after which a worker shows its main process again that its loop turns."""
 
 
+def cores_of(number: int, workers: int, cores: Collection[int]) -> set[int]:
+    """Return the cores for one worker of so many, counted from 1: one of its own where there is a
+    worker for each, since to wake a thread on another core costs a virtual machine more than the
+    work it is woken for; else all, for they may be shared with somebody that we do not know."""
+    return {sorted(cores)[number - 1]} if workers == len(cores) else set(cores)
+
+
 @dataclass(frozen=True, slots=True)
 class Workers:
     """What every worker of this host is made from."""
@@ -29,10 +38,13 @@ class Workers:
     host: str
     board: Board
     clock: Clock
+    count: int
 
     def run(self, serve: Callable[..., None], number: int, name: str, *rest: Any) -> None:
         """Serve as this worker until told to stop, and then close what it opened; `serve` is the
         server's own, which is handed our application in place of its loader's, and the rest."""
+        with suppress(PermissionError):  # only slower, where a host's own rules forbid it
+            os.sched_setaffinity(0, cores_of(number, self.count, os.sched_getaffinity(0)))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends nobody
         for ending in (signal.SIGTERM, signal.SIGINT):  # until the server has its own way
             signal.signal(ending, signal.SIG_DFL)

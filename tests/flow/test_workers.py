@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.serving.hosts import Hosts, State
+from gateway.serving.workers import cores_of
 from kernel.clock import SystemClock
 from tests.agency import Agency
 from tests.country import RESIDENTS, RunningCountry, reading, running
@@ -50,6 +51,15 @@ def asked(agency: Agency, number: str, times: int = 12) -> set[tuple[int, str]]:
     """Ask on as many connections, which the system shares out among the workers."""
     answers = [agency.exchange(number, RESIDENTS, FIELDS) for _ in range(times)]
     return {(one.status, one.json.get("reason", "")) for one in answers} - BUSY
+
+
+def test_a_worker_for_each_core_has_it_for_itself_and_else_they_share_all(host: Host) -> None:
+    cores = sorted(os.sched_getaffinity(0))
+    own = [[one] for one in cores] if len(cores) == len(host.workers()) else [cores] * 2
+    assert sorted(sorted(os.sched_getaffinity(one)) for one in host.workers()) == own
+    assert cores_of(1, 1, {5}) == {5}
+    assert [cores_of(number, 3, {2, 4, 9}) for number in (1, 2, 3)] == [{2}, {4}, {9}]
+    assert [cores_of(number, 2, {2, 4, 9}) for number in (1, 2)] == [{2, 4, 9}] * 2
 
 
 def test_two_workers_serve_as_one_and_a_withdrawal_binds_both(host: Host) -> None:
