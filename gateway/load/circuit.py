@@ -69,6 +69,13 @@ class Circuit:
             elif self._pause == 0 and self._failures >= FAILURES:
                 self._open(SHORTEST)
 
+    def not_told(self, admitted: State) -> None:
+        """Note that nobody learned how it went with somebody who was admitted so: the next one
+        who comes may go to see."""
+        with self._lock:
+            if admitted is State.HALF_OPEN:
+                self._trying = False
+
     def seconds(self) -> float:
         """Return for how long nobody asks."""
         with self._lock:

@@ -69,19 +69,23 @@ class Gates:
 
 @contextmanager
 def _telling(circuit: Circuit, admitted: State) -> Iterator[None]:
-    """Tell the circuit how it went: any answer, also a useless one, shows that the source is up."""
-    answered = False
+    """Tell the circuit how it went: any answer, also a useless one, shows that the source is up;
+    that nobody waits for it any more shows nothing."""
     try:
         yield
-        answered = True
     except Refusal as refusal:
-        answered = refusal.reason not in _DOWN
-        raise
-    finally:
-        if answered:
-            circuit.succeeded()
-        else:
+        if refusal.reason in _DOWN:
             circuit.failed(admitted)
+        else:
+            circuit.succeeded()
+        raise
+    except Exception:
+        circuit.failed(admitted)
+        raise
+    except BaseException:
+        circuit.not_told(admitted)
+        raise
+    circuit.succeeded()
 
 
 def _closed(source: str, why: str, seconds: int) -> Refusal:

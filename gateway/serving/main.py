@@ -160,6 +160,7 @@ class _Main(MPServer):
             if silent and idx not in self._due and worker.is_alive():
                 structlog.get_logger().error("worker hangs", worker=idx + 1)
                 _kill(worker)
+                self._board.beat(idx + 1, now)  # said once; it has as long again to end
 
     def _mend(self, now: float, start: Callable[[int], WorkerProcess]) -> None:
         for idx in [idx for idx, due in self._due.items() if due <= now]:

@@ -34,7 +34,7 @@ def parts(chosen: argparse.Namespace) -> dict[str, Part]:
     return {
         "ledger": (bench_ledger.run, (1.0 if quick else bench_ledger.SECONDS,)),
         "beside": (bench_beside.run, (1, 1) if quick else ()),
-        "shapes": (bench_shapes.run, (2,) if quick else ()),
+        "shapes": (bench_shapes.run, (2, 1) if quick else ()),
         "latency": (bench_latency.run, (2,) if quick else ()),
         "records": (bench_records.run, (1,) if quick else ()),
         "stages": (bench_stages.run, ((100, 1000), 100) if quick else (counts,)),

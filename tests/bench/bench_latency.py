@@ -27,29 +27,30 @@ def run(place: Path, seconds: int = 10) -> dict[str, dict]:
     people = peopled(place)
     with (
         at_source(place, people.numbers) as source,
-        passing(source, people.numbers[0]) as url,
+        passing(source, people.numbers[0]) as bare,
         served(people, source) as country,
     ):
         loading = Loading.of(place, country, people)
-        alone, _ = loading.load(1, seconds)
+        alone, alone_cpu = loading.load(1, seconds)
         full, _ = loading.load(CONNECTIONS, seconds)
         governed, cpu = loading.load(CONNECTIONS, seconds, half(full, alone))
-        passed(place, url, 8, 1)
-        passed_alone = passed(place, url, 1, seconds)
-        bare = passed(place, url, CONNECTIONS, seconds, CONNECTIONS / governed.rate * 1000)
+        passed(place, bare, 8, 1)
+        passed_alone = passed(place, bare, 1, seconds)
+        pause = CONNECTIONS / governed.rate * 1000
+        handed_on, passing_cpu = passed(place, bare, CONNECTIONS, seconds, pause)
     lines: dict[str, Row] = {
         "governed exchange": row(governed, cpu),
-        "bare pass-through": row(bare),
+        "bare pass-through": row(handed_on, passing_cpu),
         "added": {
-            "p50 ms": round(governed.p50 - bare.p50, 2),
-            "p99 ms": round(governed.p99 - bare.p99, 2),
+            "p50 ms": round(governed.p50 - handed_on.p50, 2),
+            "p99 ms": round(governed.p99 - handed_on.p99, 2),
         },
     }
     share = round(governed.rate / full.rate * 100)
     return {
         f"One connection, {CORES} workers": {
-            "governed exchange": row(alone),
-            "bare pass-through": row(passed_alone),
+            "governed exchange": row(alone, alone_cpu),
+            "bare pass-through": row(*passed_alone),
         },
         f"At half load: {share} % of {full.rate:.0f} per second, {CONNECTIONS} connections": lines,
     }

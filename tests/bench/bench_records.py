@@ -30,12 +30,14 @@ def run(place: Path, seconds: int = 4) -> dict[str, dict]:
     table: dict[str, Row] = {}
     with (
         at_source(place, people.numbers) as source,
-        passing(source, people.numbers[0]) as url,
+        passing(source, people.numbers[0]) as bare,
         served(people, source) as country,
     ):
         loading = Loading.of(place, country, people)
         for kib in SIZES:
             grown(place, people.numbers, kib)
             table[f"{kib:,} KiB, governed exchange"] = loading.row(CONNECTIONS, seconds)
-            table[f"{kib:,} KiB, bare pass-through"] = row(passed(place, url, CONNECTIONS, seconds))
+            table[f"{kib:,} KiB, bare pass-through"] = row(
+                *passed(place, bare, CONNECTIONS, seconds)
+            )
     return {f"By record size, {CONNECTIONS} connections, {CORES} workers": table}

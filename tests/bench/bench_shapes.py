@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from crypto.keys import KeyRing
@@ -9,7 +10,8 @@ from gateway.http.bundles import opa_config
 from gateway.policy.signed import public_pem
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
-from tests.bench.governed import Loading, Row
+from tests.bench.gated import Gate, gated
+from tests.bench.governed import ROUNDS, Loading, Row, in_turn
 from tests.bench.scene import CORES, Peopled, Ways, at_source, peopled, served
 from tests.bench.slow_disk import slow_disk, sync_ms
 from tests.opa import Opa
@@ -18,6 +20,7 @@ from tests.redis_server import redis_server
 
 FEW, MANY = 32, 64
 """Connections."""
+FORGETFUL = "tests.bench.forgetful"
 SLOWER = 1000
 """Microseconds that are added to each sync."""
 
@@ -35,25 +38,37 @@ def opa_beside(place: Path, people: Peopled) -> Iterator[str]:
         opa.kill()
 
 
-def on_sqlite(place: Path, source: int, people: Peopled, seconds: int) -> dict[str, Row]:
+@dataclass(frozen=True)
+class Loaded:
+    """Where everything stands: the source, and what is loaded in turn with the gateway."""
+
+    place: Path
+    source: int
+    gate: Gate
+    seconds: int
+    rounds: int
+
+    def line(self, people: Peopled, ways: Ways, connections: int) -> Row:
+        """Return the line of one shape."""
+        with served(people, self.source, ways) as country:
+            loading = Loading.of(self.place, country, people)
+            return in_turn(self.gate, loading, connections, self.seconds, self.rounds)
+
+
+def on_sqlite(loaded: Loaded, people: Peopled) -> dict[str, Row]:
     """Return the lines of the embedded default."""
-
-    def line(ways: Ways, connections: int) -> Row:
-        with served(people, source, ways) as country:
-            return Loading.of(place, country, people).row(connections, seconds)
-
-    slow = slow_disk(place, SLOWER)
+    place, slow = loaded.place, slow_disk(loaded.place, SLOWER)
     return {
-        f"SQLite, {FEW}": line(Ways(), FEW),
-        f"SQLite, no decision remembered, {FEW}": line(Ways(module="tests.bench.forgetful"), FEW),
-        f"SQLite, 1 ms added to each sync, {MANY}": line(Ways(environ=slow), MANY)
+        f"SQLite, {FEW}": loaded.line(people, Ways(), FEW),
+        f"SQLite, no decision remembered, {FEW}": loaded.line(people, Ways(module=FORGETFUL), FEW),
+        f"SQLite, 1 ms added to each sync, {MANY}": loaded.line(people, Ways(environ=slow), MANY)
         | {"a sync, ms": sync_ms(place, slow), "without, ms": sync_ms(place, {})},
     }
 
 
-def on_servers(place: Path, source: int, seconds: int) -> dict[str, Row]:
+def on_servers(loaded: Loaded) -> dict[str, Row]:
     """Return the lines of PostgreSQL and Redis on the same cores, without and with OPA."""
-    table = {}
+    table, place = {}, loaded.place
     with ExitStack() as stack:
         site = stack.enter_context(postgres_server()).site()
         redis = stack.enter_context(redis_server(place / "redis"))
@@ -63,24 +78,22 @@ def on_servers(place: Path, source: int, seconds: int) -> dict[str, Row]:
             GATEWAY_MIGRATOR_URL=site.migrator,
             GATEWAY_REDIS_URL=redis.url,
         )
-        with served(people, source) as country:
-            table[f"PostgreSQL and Redis, {MANY}"] = Loading.of(place, country, people).row(
-                MANY, seconds
-            )
+        table[f"PostgreSQL and Redis, {MANY}"] = loaded.line(people, Ways(), MANY)
         opa = stack.enter_context(opa_beside(place / "opa-of-the-gateway", people))
-        for module, name in (("gateway", ""), ("tests.bench.forgetful", ", nothing remembered")):
-            asking = people.with_settings(GATEWAY_OPA_URL=opa)
-            with served(asking, source, Ways(module=module)) as country:
-                table[f"PostgreSQL, Redis and OPA{name}, {MANY}"] = Loading.of(
-                    place, country, asking
-                ).row(MANY, seconds)
+        asking = people.with_settings(GATEWAY_OPA_URL=opa)
+        for module, name in (("gateway", ""), (FORGETFUL, ", nothing remembered")):
+            ways = Ways(module=module)
+            table[f"PostgreSQL, Redis and OPA{name}, {MANY}"] = loaded.line(asking, ways, MANY)
     return table
 
 
-def run(place: Path, seconds: int = 6) -> dict[str, dict]:
-    """Return the table; a worker for each core."""
+def run(place: Path, seconds: int = 6, rounds: int = ROUNDS) -> dict[str, dict]:
+    """Return the table; a worker for each core, in turn with nginx and OPA."""
     people = peopled(place)
-    with at_source(place, people.numbers) as source:
-        table = on_sqlite(place, source, people, seconds)
-        table |= on_servers(place, source, seconds)
-    return {f"Under full load, {CORES} workers": table}
+    with (
+        at_source(place, people.numbers) as source,
+        gated(place / "beside", people, source) as gate,
+    ):
+        loaded = Loaded(place, source, gate, seconds, rounds)
+        table = on_sqlite(loaded, people) | on_servers(loaded)
+    return {f"Under full load, {CORES} workers, in turn with nginx and OPA": table}

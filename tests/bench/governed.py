@@ -5,8 +5,9 @@ from pathlib import Path
 from statistics import median
 
 from tests.bench.asking import LONGEST, Asker
+from tests.bench.gated import Gate
 from tests.bench.process import cpu_seconds
-from tests.bench.scene import Peopled
+from tests.bench.scene import Passing, Peopled
 from tests.bench.wrk import Load, load, raw
 from tests.country import RunningCountry
 
@@ -16,6 +17,9 @@ WARM = 2
 SPARE = 1.5
 """How many more requests are made than the rate so far lets expect; a proof counts once."""
 LEAST = 1000
+BESIDE = 32
+"""Connections to what stands beside the exchange."""
+ROUNDS = 3
 
 
 def row(told: Load, cpu: float | None = None) -> Row:
@@ -71,9 +75,32 @@ class Loading:
         return row(*self.load(connections, seconds))
 
 
-def passed(place: Path, url: str, connections: int, seconds: int, pause: float = 0.0) -> Load:
+def passed(
+    place: Path, bare: Passing, connections: int, seconds: int, pause: float = 0.0
+) -> tuple[Load, float]:
     """Load the bare pass-through likewise."""
-    return load(place, url, [raw("POST", "/", {"Host": "x"}, b"{}")], connections, seconds, pause)
+    request, before = raw("POST", "/", {"Host": "x"}, b"{}"), cpu_seconds(bare.pid)
+    told = load(place, bare.url, [request], connections, seconds, pause)
+    return told, cpu_seconds(bare.pid) - before
+
+
+def in_turn(
+    gate: Gate, loading: Loading, connections: int, seconds: int, rounds: int = ROUNDS
+) -> Row:
+    """Return a line of medians of rounds in which the exchange and what stands beside it, at 32
+    connections, had their turns, since the machine's speed moves; and the ratio in each round."""
+    theirs, ours = [], []
+    for _ in range(rounds):
+        theirs.append(row(gate.load(BESIDE, seconds))["per second"])
+        ours.append(loading.row(connections, seconds))
+    ratios = [one["per second"] / other for one, other in zip(ours, theirs, strict=True)]
+    return {
+        **middle(ours),
+        "beside": median(theirs),
+        "ratio": round(median(ratios), 2),
+        "least": round(min(ratios), 2),
+        "most": round(max(ratios), 2),
+    }
 
 
 def middle(rows: list[Row]) -> Row:

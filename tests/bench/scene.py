@@ -48,6 +48,14 @@ class Ways:
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Passing:
+    """A running bare pass-through."""
+
+    url: str
+    pid: int
+
+
 def peopled(place: Path, people: int = PEOPLE, **settings: str) -> Peopled:
     """Found a country in which many consent: to everything or to a part, for the first time or
     once more."""
@@ -102,11 +110,12 @@ def served(people: Peopled, source: int, ways: Ways | None = None) -> Iterator[R
 
 
 @contextmanager
-def passing(source: int, number: str) -> Iterator[str]:
+def passing(source: int, number: str) -> Iterator[Passing]:
     """Run a server of the gateway's own kind that fetches and hands on, and no more."""
     port = free_port()
     granian = str(Path(sys.executable).parent / "granian")
-    options = ["--interface", "wsgi", "--port", str(port), "--blocking-threads", "8"]
+    options = ["--interface", "wsgi", "--port", str(port), "--blocking-threads", "4"]
+    options += ["--workers", str(CORES)]
     server = subprocess.Popen(
         [granian, *options, "tests.bench.passthrough:app"],
         cwd=ROOT,
@@ -116,7 +125,7 @@ def passing(source: int, number: str) -> Iterator[str]:
     )
     try:
         await_port(port)
-        yield f"http://127.0.0.1:{port}"
+        yield Passing(f"http://127.0.0.1:{port}", server.pid)
     finally:
         server.terminate()
         server.wait()

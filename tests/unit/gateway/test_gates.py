@@ -3,6 +3,7 @@
 from contextlib import ExitStack
 
 import pytest
+from greenlet import GreenletExit
 
 from gateway.load.circuit import FAILURES, LONGEST, SHORTEST, Circuit, State
 from gateway.load.gates import Gates
@@ -138,6 +139,24 @@ def test_a_useless_answer_is_an_answer(clock):
         fail(gates, "a", Reason.SOURCE_BAD_ANSWER)
         with pytest.raises(Refusal), gates.passing("a"):
             raise about_the_person(Exact.SUBJECT_UNKNOWN)
+    assert gates.states() == {"a": State.CLOSED}
+
+
+def test_a_question_that_was_given_up_says_nothing_of_the_source(clock):
+    gates = Gates({"a"}, 64, clock)
+    for _ in range(2 * FAILURES):
+        with pytest.raises(GreenletExit), gates.passing("a"):
+            raise GreenletExit
+    assert gates.states() == {"a": State.CLOSED}
+    for _ in range(FAILURES):
+        fail(gates, "a")
+    for _ in range(2):
+        clock.seconds += SHORTEST
+        with pytest.raises(GreenletExit), gates.passing("a"):
+            raise GreenletExit
+        assert gates.states() == {"a": State.HALF_OPEN}
+    with gates.passing("a"):
+        pass
     assert gates.states() == {"a": State.CLOSED}
 
 
