@@ -4,7 +4,6 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
 
@@ -14,6 +13,7 @@ from audit.ledger import Ledger
 from audit.model import Limits
 from gateway.app import _settle_garbage_collection
 from gateway.load.fibres import Fibres
+from kernel.database_postgres import PostgresDatabase
 from kernel.effect import Effect, Key, Moment, Rows, Write
 from kernel.entry import Concerned, Entry, EntryType
 from kernel.waits import OwnThread
@@ -121,40 +121,40 @@ def measure(
     }
 
 
-def run(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
-    """Return the tables; what was made at the start is collected no more, as where it is served."""
-    _settle_garbage_collection()
+def table(home: Path, seconds: float) -> dict[str, Row]:
+    """Return the rows of a log that lives there, with its round trips where it makes some."""
     fibres = Fibres(OwnThread())
     kinds = {
         "threads": (CALLERS, as_threads, Limits()),
         "fibres": ((MOST,), as_fibres(fibres), Limits(waits=fibres)),
     }
-    rows: dict[str, dict] = {}
+    rows: dict[str, Row] = {}
     for kind, (numbers, calling, limits) in kinds.items():
-        home = directory / f"ledger-{kind}"
-        home.mkdir()
         with stage.Stage(home, limits=limits).open() as log:
             for make in (plain, release):
                 for callers in numbers:
-                    name = f"{make.__name__}, {callers} {kind}"
-                    rows[name] = measure(log.ledger, callers, seconds, make, calling)
-    return {"Ledger, durable entries": rows, **run_on_postgres(directory, seconds)}
+                    before, trips = log.ledger.size, trips_of(log)
+                    row = measure(log.ledger, callers, seconds, make, calling)
+                    if made := trips_of(log) - trips:
+                        row["trips an entry"] = round(made / (row["size"] - before), 2)
+                    rows[f"{make.__name__}, {callers} {kind}"] = row
+    return rows
 
 
-def run_on_postgres(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
-    """Return the table on a PostgreSQL on the same cores, with its round trips for each entry."""
-    rows: dict[str, dict] = {}
-    home = directory / "ledger-on-postgres"
-    home.mkdir()
-    with ExitStack() as stack:
-        server = stack.enter_context(postgres_server())
-        stack.enter_context(on_postgres(Sites(server), home))
-        log = stack.enter_context(stage.Stage(home).open())
-        for make in (plain, release):
-            for callers in CALLERS:
-                before, trips = log.ledger.size, log.database.trips
-                row = measure(log.ledger, callers, seconds, make)
-                entries = row["size"] - before
-                row["trips per entry"] = round((log.database.trips - trips) / entries, 2)
-                rows[f"{make.__name__}, {callers} threads"] = row
-    return {"Ledger on PostgreSQL, durable entries": rows}
+def trips_of(log: stage.Opened) -> int:
+    """Return the round trips to a server so far; a file makes none."""
+    return log.database.trips if isinstance(log.database, PostgresDatabase) else 0
+
+
+def run(directory: Path, seconds: float = SECONDS) -> dict[str, dict]:
+    """Return the tables, on a file and on a PostgreSQL on the same cores; what was made at the
+    start is collected no more, as where it is served."""
+    _settle_garbage_collection()
+    homes = [directory / name for name in ("file", "server")]
+    for home in homes:
+        home.mkdir()
+    with postgres_server() as server, on_postgres(Sites(server), homes[1]):
+        return {
+            "Ledger, durable entries": table(homes[0], seconds),
+            "Ledger on PostgreSQL, durable entries": table(homes[1], seconds),
+        }

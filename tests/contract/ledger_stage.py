@@ -122,7 +122,7 @@ class Stage:
     def database(self) -> Database:
         if self.url.startswith("postgresql:"):
             made = PostgresDatabase if type(self.clock) is SystemClock else Timed
-            return made(self.url, self.clock)
+            return made(self.url, self.clock, self.limits.waits)
         if not self.path.exists():
             self._begin()
         migrate(self.url, Deadline.within(20, self.clock))
