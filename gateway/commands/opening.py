@@ -10,7 +10,7 @@ import click
 from audit.model import BadLedger
 from crypto.keyfile import KeyRefused
 from gateway.policy.bundle import BadBundle
-from gateway.policy.finding import BadOpaUrl, PolicyError
+from gateway.policy.fault import BadOpaUrl, PolicyError
 from gateway.policy.opa_command import OpaFailed
 from gateway.rooms import Rooms
 from gateway.rooms import opened as open_with

@@ -61,14 +61,14 @@ def policy() -> None:
 @_CACHE
 @plainly
 def check(directory: Path, opa: str, cache: Path) -> None:
-    """Check rules and catalogue on every engine that is there; each finding with file and line.
+    """Check rules and catalogue on every engine that is there; each fault with file and line.
 
     \b
     Example: python -m gateway policy check policies
     """
-    findings = _checks(opa, cache).check(directory)
-    if findings:
-        raise No("\n".join(map(str, findings)))
+    faults = _checks(opa, cache).check(directory)
+    if faults:
+        raise No("\n".join(map(str, faults)))
     click.echo(f"ok revision={Bundle.from_directory(directory).revision}")
 
 
@@ -84,8 +84,8 @@ def test(directory: Path, opa: str, cache: Path) -> None:
     Example: python -m gateway policy test policies
     """
     tested = _checks(opa, cache).test(directory)
-    if tested.findings:
-        raise No("\n".join(map(str, tested.findings)))
+    if tested.faults:
+        raise No("\n".join(map(str, tested.faults)))
     click.echo(f"ok cases={tested.cases} engines={','.join(tested.engines)}")
 
 
@@ -200,13 +200,13 @@ def _checked(policies: Path, checks: PolicyCheck) -> Bundle:
     if are_signed(policies):
         with TemporaryDirectory() as folder:
             made.write(Path(folder))
-            findings = checks.check(Path(folder))
+            faults = checks.check(Path(folder))
     else:
         if settings.mode is Mode.PRODUCTION:
             raise No("Production takes signed policies only: a file made by `policy bundle --key`.")
-        findings = checks.check(policies) or list(checks.test(policies).findings)
-    if findings:
-        raise No("\n".join(map(str, findings)))
+        faults = checks.check(policies) or list(checks.test(policies).faults)
+    if faults:
+        raise No("\n".join(map(str, faults)))
     if in_place(settings, policies).revision != made.revision:
         raise No(f"{policies} changed while it was checked; nothing was activated.")
     return made

@@ -6,9 +6,12 @@ never waits for a source.
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from math import ceil
+
+from greenlet import GreenletExit
 
 from gateway.load.circuit import Circuit, State
 from kernel.clock import Clock
@@ -71,21 +74,19 @@ class Gates:
 def _telling(circuit: Circuit, admitted: State) -> Iterator[None]:
     """Tell the circuit how it went: any answer, also a useless one, shows that the source is up;
     that nobody waits for it any more shows nothing."""
+    tell: Callable[[], None] = partial(circuit.failed, admitted)
     try:
         yield
+        tell = circuit.succeeded
     except Refusal as refusal:
-        if refusal.reason in _DOWN:
-            circuit.failed(admitted)
-        else:
-            circuit.succeeded()
+        if refusal.reason not in _DOWN:
+            tell = circuit.succeeded
         raise
-    except Exception:
-        circuit.failed(admitted)
+    except GreenletExit:
+        tell = partial(circuit.not_told, admitted)
         raise
-    except BaseException:
-        circuit.not_told(admitted)
-        raise
-    circuit.succeeded()
+    finally:
+        tell()
 
 
 def _closed(source: str, why: str, seconds: int) -> Refusal:

@@ -10,10 +10,10 @@ from pydantic import Field as Member
 from gateway.model import Agreement, Ask, Basis, Decision, Obligation, Service
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.catalogue_members import instant
-from gateway.policy.catalogue_parse import faults
+from gateway.policy.catalogue_parse import faults_of
 from gateway.policy.catalogue_yaml import BadYaml, Document, Place, read_yaml
 from gateway.policy.decision import canonical_decision
-from gateway.policy.finding import Finding, PolicyError
+from gateway.policy.fault import Fault, PolicyError
 from gateway.policy.pdp import Facts, question
 from gateway.ports import Engine
 from kernel.canonical import canonical, parse
@@ -80,8 +80,8 @@ class Case:
     input: bytes
     expected: Decision
 
-    def run(self, engine: Engine, name: str, revision: Revision) -> list[Finding]:
-        """Return nothing when the engine decides as expected, else a finding that says how not."""
+    def run(self, engine: Engine, name: str, revision: Revision) -> list[Fault]:
+        """Return nothing when the engine decides as expected, else a fault that says how not."""
         try:
             decided = canonical_decision(engine.decide(self.input, revision))
         except Refusal as refusal:
@@ -90,13 +90,13 @@ class Case:
         if decided == expected:
             return []
         sentence = f"{name}: {self.name}: expected {expected.decode()}, got {decided.decode()}"
-        return [Finding(self.file, self.line, sentence)]
+        return [Fault(self.file, self.line, sentence)]
 
 
 def read_cases(files: Mapping[str, str], catalogue: Catalogue) -> list[Case]:
     """Return the cases in these files by path, stated on the catalogue, or raise `PolicyError`."""
     cases: list[Case] = []
-    findings: list[Finding] = []
+    faults: list[Fault] = []
     for path, text in sorted(files.items()):
         try:
             document = read_yaml(path, text)
@@ -106,13 +106,13 @@ def read_cases(files: Mapping[str, str], catalogue: Catalogue) -> list[Case]:
                 for place, written in enumerate(listed)
             ]
         except BadYaml as error:
-            findings.append(Finding(path, error.line, error.sentence))
+            faults.append(Fault(path, error.line, error.sentence))
         except ValidationError as error:
-            findings += faults(read_yaml(path, text), error)
+            faults += faults_of(read_yaml(path, text), error)
         except PolicyError as error:
-            findings += error.findings
-    if findings:
-        raise PolicyError(findings)
+            faults += error.faults
+    if faults:
+        raise PolicyError(faults)
     return cases
 
 
@@ -122,14 +122,14 @@ def _stated(written: _Case, document: Document, place: Place, catalogue: Catalog
     service = catalogue.services.get(ServiceId(request.service))
     if agreement is None or service is None:
         sentence = f"the catalogue has no `{request.agreement}` or no `{request.service}`"
-        raise PolicyError([document.finding((*place, "request"), sentence)])
+        raise PolicyError([document.fault((*place, "request"), sentence)])
     line = document.line(place)
     agreed = agreement.services.get(service.id, {})
     expect = written.expect
     questions = {p for p in expect.travel if (how := agreed.get(Pointer(p))) and how.transform}
     if set(expect.answers) != questions:
         sentence = "`answers` must name each fact in `travel` that is agreed as an answer, no other"
-        raise PolicyError([document.finding((*place, "expect"), sentence)])
+        raise PolicyError([document.fault((*place, "expect"), sentence)])
     facts = _facts(written, agreement, service, catalogue)
     told = _changed(question(facts).input, written)
     return Case(document.file, line, written.case, told, _expected(written))

@@ -9,7 +9,7 @@ from gateway.model import Agency, Agreement, Authority, Service, Text
 from gateway.policy.catalogue_check import CheckRead, check_entries
 from gateway.policy.catalogue_parse import parse_entries
 from gateway.policy.catalogue_schema import SchemeEntry
-from gateway.policy.finding import PolicyError
+from gateway.policy.fault import PolicyError
 from kernel.clock import Micros
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, AgreementId, ServiceId, Subject
@@ -19,7 +19,7 @@ _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 
 class CatalogueError(PolicyError):
-    """The catalogue is not loaded; `findings` says where and why, line by line."""
+    """The catalogue is not loaded; `faults` says where and why, line by line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Catalogue:
         """Return the catalogue that the files of a bundle state, or raise `CatalogueError`; with
         `at`, also when an impact assessment has expired by then."""
         entries = parse_entries(files)
-        if findings := list(check_entries(entries, at, check_read)):
-            raise CatalogueError(findings)
+        if faults := list(check_entries(entries, at, check_read)):
+            raise CatalogueError(faults)
         agencies = [written.entry.noun() for written in entries.agencies]
         services = [written.entry.noun() for written in entries.services]
         authorities = [written.entry.noun() for written in entries.authorities]

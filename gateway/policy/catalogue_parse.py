@@ -17,7 +17,7 @@ from gateway.policy.catalogue_schema import (
     ServiceEntry,
 )
 from gateway.policy.catalogue_yaml import BadYaml, Document, Place, read_yaml
-from gateway.policy.finding import Finding
+from gateway.policy.fault import Fault
 
 E_co = TypeVar("E_co", bound=BaseModel, covariant=True)
 _WORDS = {
@@ -41,9 +41,9 @@ class Written(Generic[E_co]):
     document: Document
     at: Place = ()
 
-    def finding(self, sentence: str, *place: str | int) -> Finding:
-        """Return a finding about the entry, at a place inside it."""
-        return self.document.finding((*self.at, *place), sentence)
+    def fault(self, sentence: str, *place: str | int) -> Fault:
+        """Return a fault about the entry, at a place inside it."""
+        return self.document.fault((*self.at, *place), sentence)
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class Entries:
     services: list[Written[ServiceEntry]] = field(default_factory=list)
     authorities: list[Written[AuthorityEntry]] = field(default_factory=list)
     agreements: list[Written[AgreementEntry]] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
 
 def parse_entries(files: Mapping[str, str]) -> Entries:
@@ -67,9 +67,9 @@ def parse_entries(files: Mapping[str, str]) -> Entries:
         try:
             _take(entries, read_yaml(path, files[path]))
         except BadYaml as error:
-            entries.findings.append(Finding(path, error.line, error.sentence))
+            entries.faults.append(Fault(path, error.line, error.sentence))
         except ValidationError as error:
-            entries.findings += faults(read_yaml(path, files[path]), error)
+            entries.faults += faults_of(read_yaml(path, files[path]), error)
     return entries
 
 
@@ -93,23 +93,23 @@ def _take(entries: Entries, document: Document) -> None:
             "the catalogue has scheme.yaml, agencies.yaml and the folders services, authorities "
             "and agreements; this file is none of them"
         )
-        entries.findings.append(Finding(path, 1, sentence))
+        entries.faults.append(Fault(path, 1, sentence))
 
 
-def faults(document: Document, error: ValidationError) -> list[Finding]:
+def faults_of(document: Document, error: ValidationError) -> list[Fault]:
     """Return the faults of a document's value, each on its line and in plain words."""
-    return [_told(document, fault) for fault in error.errors()]
+    return [_told(document, detail) for detail in error.errors()]
 
 
-def _told(document: Document, fault: ErrorDetails) -> Finding:
-    place: Place = tuple(part for part in fault["loc"] if part != "[key]")
+def _told(document: Document, detail: ErrorDetails) -> Fault:
+    place: Place = tuple(part for part in detail["loc"] if part != "[key]")
     name = ".".join(map(str, place)) or "the file"
-    return document.finding(place, f"`{name}` {_words(fault)}")
+    return document.fault(place, f"`{name}` {_words(detail)}")
 
 
-def _words(fault: ErrorDetails) -> str:
-    context = fault.get("ctx", {})
-    match fault["type"]:
+def _words(detail: ErrorDetails) -> str:
+    context = detail.get("ctx", {})
+    match detail["type"]:
         case "value_error":
             return str(context["error"])
         case "literal_error":

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from gateway.policy.finding import Finding
+from gateway.policy.fault import Fault
 from kernel.canonical import MAX_SAFE_INTEGER, Json
 
 MAX_DEPTH = 12
@@ -42,9 +42,9 @@ class Document:
             place = place[:-1]
         return self.lines[place]
 
-    def finding(self, place: Place, sentence: str) -> Finding:
-        """Return a finding at a place."""
-        return Finding(self.file, self.line(place), sentence)
+    def fault(self, place: Place, sentence: str) -> Fault:
+        """Return a fault at a place."""
+        return Fault(self.file, self.line(place), sentence)
 
 
 def read_yaml(file: str, text: str) -> Document:

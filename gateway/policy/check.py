@@ -9,7 +9,7 @@ from gateway.policy.cases import Case, read_cases
 from gateway.policy.catalogue import Catalogue
 from gateway.policy.catalogue_check import CheckRead
 from gateway.policy.engine_embedded import EmbeddedEngine
-from gateway.policy.finding import Finding, PolicyError
+from gateway.policy.fault import Fault, PolicyError
 from gateway.policy.opa_command import OpaCommand, OpaOnce
 from gateway.ports import Engine
 from kernel.clock import Clock
@@ -21,7 +21,7 @@ class Tested:
 
     cases: int
     engines: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    faults: tuple[Fault, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +33,28 @@ class PolicyCheck:
     check_read: CheckRead | None
     opa: OpaCommand | None
 
-    def check(self, directory: Path) -> list[Finding]:
+    def check(self, directory: Path) -> list[Fault]:
         """Return everything that stops these policies from being loaded, or that a reviewer would
         send back; nothing is changed."""
         try:
             bundle = Bundle.from_directory(directory)
         except BadBundle as error:
-            return [Finding(str(directory), 1, str(error))]
-        findings: list[Finding] = []
+            return [Fault(str(directory), 1, str(error))]
+        faults: list[Fault] = []
         try:
             Catalogue.load(bundle.files, self.clock.now(), self.check_read)
         except PolicyError as error:
-            findings += error.findings
+            faults += error.faults
         engine = EmbeddedEngine(self.clock, threads=1)
         try:
             engine.prepare(bundle)
         except PolicyError as error:
-            findings += error.findings
+            faults += error.faults
         finally:
             engine.close()
         if self.opa is not None:
-            findings += self.opa.check(directory)
-        return sorted(set(findings))
+            faults += self.opa.check(directory)
+        return sorted(set(faults))
 
     def test(self, directory: Path) -> Tested:
         """Run every case on every engine, and the Rego tests where OPA is there; raises
@@ -63,16 +63,16 @@ class PolicyCheck:
         cases = cases_of(directory, Catalogue.load(bundle.files, None, self.check_read))
         embedded = EmbeddedEngine(self.clock, threads=1)
         engines: dict[str, Engine] = {"embedded": embedded}
-        findings: list[Finding] = []
+        faults: list[Fault] = []
         if self.opa is not None:
             engines["opa"] = OpaOnce(self.opa, bundle)
-            findings += self.opa.test(directory)
+            faults += self.opa.test(directory)
         try:
             embedded.prepare(bundle)
-            findings += _run(cases, engines, bundle)
+            faults += _run(cases, engines, bundle)
         finally:
             embedded.close()
-        return Tested(len(cases), tuple(engines), tuple(sorted(set(findings))))
+        return Tested(len(cases), tuple(engines), tuple(sorted(set(faults))))
 
 
 def cases_of(directory: Path, catalogue: Catalogue) -> list[Case]:
@@ -84,18 +84,16 @@ def cases_of(directory: Path, catalogue: Catalogue) -> list[Case]:
         try:
             files[path] = content.decode()
         except UnicodeDecodeError:
-            raise PolicyError([Finding(path, 1, "the file is not UTF-8 text")]) from None
+            raise PolicyError([Fault(path, 1, "the file is not UTF-8 text")]) from None
     if not files:
-        raise PolicyError(
-            [Finding("cases", 1, "there is no case: rules without one are not known")]
-        )
+        raise PolicyError([Fault("cases", 1, "there is no case: rules without one are not known")])
     return read_cases(files, catalogue)
 
 
-def _run(cases: list[Case], engines: Mapping[str, Engine], bundle: Bundle) -> list[Finding]:
+def _run(cases: list[Case], engines: Mapping[str, Engine], bundle: Bundle) -> list[Fault]:
     return [
-        finding
+        fault
         for name, engine in engines.items()
         for case in cases
-        for finding in case.run(engine, name, bundle.revision)
+        for fault in case.run(engine, name, bundle.revision)
     ]

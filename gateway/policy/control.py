@@ -8,7 +8,7 @@ from consent.model import Finding, FindingState, Found
 from gateway.model import Agency, Agreement, Basis, Docket, Permit, Service
 from gateway.policy.bundle import BadBundle, Bundle
 from gateway.policy.catalogue import Catalogue
-from gateway.policy.finding import PolicyError
+from gateway.policy.fault import PolicyError
 from gateway.policy.pdp import DecisionPoint, Facts, question
 from gateway.stops import NONE, Stops
 from kernel.clock import Micros

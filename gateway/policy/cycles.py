@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gateway.policy.finding import Finding
+from gateway.policy.fault import Fault
 from gateway.policy.rego_tokens import Module, Reference
 
 Rule = tuple[str, str]
@@ -32,8 +32,8 @@ class Rules:
             elif rule is not None and (used := _used(reference, package, heads, aliases)):
                 self.uses[rule].add(used)
 
-    def cycles(self) -> Iterator[Finding]:
-        """Yield a finding for each rule from which a way leads back to itself."""
+    def cycles(self) -> Iterator[Fault]:
+        """Yield a fault for each rule from which a way leads back to itself."""
         for rule in self.uses:
             reached: set[Rule] = set()
             ahead = list(self.uses[rule])
@@ -44,7 +44,7 @@ class Rules:
                     ahead += self.uses.get(here, ())
             if rule in reached:
                 path, line = self.places[rule]
-                yield Finding(path, line, f"`{rule[1]}` depends on itself")
+                yield Fault(path, line, f"`{rule[1]}` depends on itself")
 
 
 def _used(

@@ -7,9 +7,9 @@ from queue import Empty, SimpleQueue
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
 from gateway.policy.decision import read_input, unavailable
-from gateway.policy.finding import Finding, PolicyError
+from gateway.policy.fault import Fault, PolicyError
 from gateway.policy.lint import ENTRYPOINT, lint
-from gateway.policy.rego_embedded import FAULTS, BadRules, Evaluator
+from gateway.policy.rego_embedded import FAILURES, BadRules, Evaluator
 from kernel.clock import Clock, Deadline
 from kernel.names import Revision
 
@@ -32,7 +32,7 @@ class _Job:
         self._gate = threading.Lock()
         self._gate.acquire()
         self.decision: Decision | None = None
-        self.findings: tuple[Finding, ...] = ()
+        self.faults: tuple[Fault, ...] = ()
 
     def run(self, evaluators: dict[Revision, Evaluator]) -> None:
         """Evaluate on the thread's own evaluator, compiled when it is first asked for."""
@@ -41,8 +41,8 @@ class _Job:
                 evaluators[self.revision] = Evaluator.of(self.rules)
             self.decision = evaluators[self.revision].decide(self.input)
         except BadRules as error:
-            self.findings = error.findings
-        except FAULTS:
+            self.faults = error.faults
+        except FAILURES:
             evaluators.pop(self.revision, None)
         self.ended = True
         self._gate.release()
@@ -76,16 +76,16 @@ class EmbeddedEngine:
     def prepare(self, bundle: Bundle) -> None:
         """Make a bundle ready to be asked, or raise `PolicyError` and leave the others as they
         are: rules that are banned, do not compile, or do not refuse an empty question."""
-        if findings := lint(bundle.rules):
-            raise PolicyError(findings)
+        if faults := lint(bundle.rules):
+            raise PolicyError(faults)
         job = self._run(_Job(bundle.revision, bundle.rules, "{}"), PREPARE_SECONDS)
-        if job.findings:
-            raise PolicyError(job.findings)
+        if job.faults:
+            raise PolicyError(job.faults)
         if not job.ended:
-            raise PolicyError([Finding(ENTRYPOINT, 1, "the rules take too long to evaluate")])
+            raise PolicyError([Fault(ENTRYPOINT, 1, "the rules take too long to evaluate")])
         if job.decision is None or job.decision.allow:
             sentence = "`decision` must answer every question, and refuse an empty one"
-            raise PolicyError([Finding(ENTRYPOINT, 1, sentence)])
+            raise PolicyError([Fault(ENTRYPOINT, 1, sentence)])
         kept = list(self._prepared.items())[1 - MAX_REVISIONS :]
         self._prepared = {**dict(kept), bundle.revision: bundle.rules}
 

@@ -6,7 +6,7 @@ from gateway.model import Decision
 from gateway.policy.bundle import Bundle
 from gateway.policy.decision import OtherRevision, read_decision, read_input, unavailable
 from gateway.policy.engines import opa_addresses
-from gateway.policy.finding import BadOpaUrl, PolicyError
+from gateway.policy.fault import BadOpaUrl, PolicyError
 from gateway.policy.lint import lint
 from gateway.policy.opa_server import CLIENTS_ANSWER, OpaServer
 from kernel.canonical import Json
@@ -34,8 +34,8 @@ class OpaEngine:
 
     def prepare(self, bundle: Bundle) -> None:
         """Check the rules as the embedded engine does, or raise `PolicyError`; OPA loads them."""
-        if findings := lint(bundle.rules):
-            raise PolicyError(findings)
+        if faults := lint(bundle.rules):
+            raise PolicyError(faults)
 
     def decide(self, input: bytes, revision: Revision) -> Decision:
         """Return the policies' decision on a canonical input, or raise `Refusal` with

@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 
 from gateway.policy.cycles import Rules
-from gateway.policy.finding import Finding
+from gateway.policy.fault import Fault
 from gateway.policy.rego_tokens import Module, Reference, modules
 from kernel.canonical import MAX_SAFE_INTEGER
 
@@ -45,23 +45,23 @@ _KNOWN = _KEYWORDS | frozenset(
 )
 
 
-def lint(rules: Mapping[str, str]) -> list[Finding]:
+def lint(rules: Mapping[str, str]) -> list[Fault]:
     """Return what rules by path must not do, in the order of files and lines."""
     parsed = modules(rules)
     heads: dict[str, set[str]] = {}
     for path, module in parsed.items():
         heads.setdefault(package_of(path), set()).update(module.heads)
-    findings: list[Finding] = []
+    faults: list[Fault] = []
     cycles = Rules()
     for path, module in parsed.items():
-        findings += _words(path, module)
-        findings += _references(path, module, heads)
-        findings += _strangers(path, module, heads[package_of(path)])
+        faults += _words(path, module)
+        faults += _references(path, module, heads)
+        faults += _strangers(path, module, heads[package_of(path)])
         cycles.add(path, package_of(path), module)
-    findings += cycles.cycles()
+    faults += cycles.cycles()
     if ENTRYPOINT in rules and "decision" not in heads["exchange"]:
-        findings.append(Finding(ENTRYPOINT, 1, "the rule `decision` is missing"))
-    return sorted(set(findings))
+        faults.append(Fault(ENTRYPOINT, 1, "the rule `decision` is missing"))
+    return sorted(set(faults))
 
 
 def package_of(path: str) -> str:
@@ -69,25 +69,25 @@ def package_of(path: str) -> str:
     return ".".join(PurePosixPath(path).parent.parts)
 
 
-def _words(path: str, module: Module) -> Iterator[Finding]:
+def _words(path: str, module: Module) -> Iterator[Fault]:
     declared = [token.line for token in module.tokens if token.text == "package" and token.first]
     if len(declared) != 1:
-        yield Finding(path, 1, "a file declares exactly one package")
+        yield Fault(path, 1, "a file declares exactly one package")
     for token in module.tokens:
         if token.kind == "template":
-            yield Finding(path, token.line, "template strings are not allowed: use `concat`")
+            yield Fault(path, token.line, "template strings are not allowed: use `concat`")
         if token.kind == "string" and "\\" in token.text:
-            yield Finding(path, token.line, "a text with a backslash is not read alike everywhere")
+            yield Fault(path, token.line, "a text with a backslash is not read alike everywhere")
         if token.kind == "number" and len(token.text) > len(str(MAX_SAFE_INTEGER)) - 1:
-            yield Finding(path, token.line, "this number is too large for every engine to agree")
+            yield Fault(path, token.line, "this number is too large for every engine to agree")
         if token.text in {"with", "as"} and token.kind == "name":
-            yield Finding(path, token.line, f"`{token.text}` is for tests only")
+            yield Fault(path, token.line, f"`{token.text}` is for tests only")
     for before, after in pairwise(module.tokens):
         if after.text == "(" and before.text in {"]", ")"}:
-            yield Finding(path, after.line, "a function is called by its plain name")
+            yield Fault(path, after.line, "a function is called by its plain name")
 
 
-def _references(path: str, module: Module, heads: Mapping[str, set[str]]) -> Iterator[Finding]:
+def _references(path: str, module: Module, heads: Mapping[str, set[str]]) -> Iterator[Fault]:
     package = package_of(path)
     aliases: dict[str, str] = {}
     for reference in module.references():
@@ -100,10 +100,10 @@ def _references(path: str, module: Module, heads: Mapping[str, set[str]]) -> Ite
         else:
             sentence = _used(reference, aliases, heads, heads[package])
         if sentence is not None:
-            yield Finding(path, reference.line, sentence)
+            yield Fault(path, reference.line, sentence)
 
 
-def _strangers(path: str, module: Module, local: set[str]) -> Iterator[Finding]:
+def _strangers(path: str, module: Module, local: set[str]) -> Iterator[Fault]:
     """Yield names that stand in a file once: a variable is bound in one place and used in another,
     so that is a typo. Under `not`, the embedded engine would take it for a yes."""
     names = [r for r in module.references() if r.before not in {"package", "import", "as"}]
@@ -112,7 +112,7 @@ def _strangers(path: str, module: Module, local: set[str]) -> Iterator[Finding]:
     for reference in names:
         first = reference.parts[0]
         if times[first] == 1 and first not in known and not reference.called:
-            yield Finding(path, reference.line, f"`{first}` is nothing here: is it a typo?")
+            yield Fault(path, reference.line, f"`{first}` is nothing here: is it a typo?")
 
 
 def _declared(reference: Reference, package: str) -> str | None:

@@ -13,7 +13,7 @@ import orjson
 from gateway.model import Decision
 from gateway.policy.bundle import Bundle
 from gateway.policy.decision import read_decision, unavailable
-from gateway.policy.finding import Finding
+from gateway.policy.fault import Fault
 from kernel.names import Revision
 
 SECONDS = 60
@@ -41,30 +41,30 @@ class OpaCommand:
 
     binary: Path
 
-    def check(self, directory: Path) -> list[Finding]:
+    def check(self, directory: Path) -> list[Fault]:
         """Return what `opa check --strict` finds against the input's schema, and which files
         `opa fmt` would write differently."""
         schema = str(directory / "schemas" / "input.json")
         rules = str(directory / "exchange")
         checked = self.run(["check", "--strict", "--format", "json", "--schema", schema, rules])
-        findings = [
-            _finding(directory, error["location"], error["message"])
+        faults = [
+            _fault(directory, error["location"], error["message"])
             for error in _json(checked.stderr or b"{}").get("errors", [])
         ]
-        if checked.returncode and not findings:
+        if checked.returncode and not faults:
             raise OpaFailed("`opa check --strict` fails without saying why")
         unformatted = self.run(["fmt", "--list", rules]).stdout.decode(errors="replace")
-        findings += [
-            _finding(directory, {"file": name, "row": 1}, "is not as `opa fmt --write` writes it")
+        faults += [
+            _fault(directory, {"file": name, "row": 1}, "is not as `opa fmt --write` writes it")
             for name in unformatted.splitlines()
         ]
-        return findings
+        return faults
 
-    def test(self, directory: Path) -> list[Finding]:
+    def test(self, directory: Path) -> list[Fault]:
         """Return the Rego tests (`_test.rego`) that fail."""
         results = _json(self.run(["test", "--format", "json", str(directory / "exchange")]).stdout)
         return [
-            _finding(directory, result["location"], f"the test `{result['name']}` fails")
+            _fault(directory, result["location"], f"the test `{result['name']}` fails")
             for result in results
             if result.get("fail") or result.get("error")
         ]
@@ -109,10 +109,10 @@ class OpaOnce:
             raise unavailable() from error
 
 
-def _finding(directory: Path, location: Any, sentence: str) -> Finding:
+def _fault(directory: Path, location: Any, sentence: str) -> Fault:
     path = Path(location["file"])
     inside = path.relative_to(directory) if path.is_relative_to(directory) else path
-    return Finding(inside.as_posix(), location["row"], sentence)
+    return Fault(inside.as_posix(), location["row"], sentence)
 
 
 def _json(output: bytes) -> Any:

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pycurl
 from opa_client.opa import OpaClient
 
-from gateway.policy.finding import BadOpaUrl
-from gateway.policy.opa_session import FAULTS, MAX_ANSWER, OK, BoundedSession
+from gateway.policy.fault import BadOpaUrl
+from gateway.policy.opa_session import FAILURES, MAX_ANSWER, OK, BoundedSession
 from kernel import trace
 from kernel.canonical import Json, parse
 from kernel.clock import Clock
@@ -22,7 +22,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 PACKAGE, RULE = "exchange", "decision"
 QUERY = {"provenance": "true", "strict-builtin-errors": "true"}
 HEADERS = ("Content-Type: application/json", "Expect:")
-CLIENTS_ANSWER = FAULTS
+CLIENTS_ANSWER = FAILURES
 """What the client raises in place of an answer."""
 
 
@@ -75,7 +75,7 @@ class OpaServer:
         """Return whether OPA is up and has loaded its bundle."""
         try:
             return bool(self.client().check_health(query={"bundles": "true"}))
-        except FAULTS:
+        except FAILURES:
             return False
 
     def client(self) -> OpaClient:

@@ -12,7 +12,7 @@ MAX_ANSWER = 256 * 1024
 CHUNK = 16 * 1024
 OK = 200
 
-FAULTS = (requests.RequestException, HTTPError, OSError, ValueError)
+FAILURES = (requests.RequestException, HTTPError, OSError, ValueError)
 """What a question that OPA did not answer raises; the text of such an error goes nowhere."""
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.policy.bundle import BadBundle, Bundle
 from gateway.policy.control import Control
 from gateway.policy.engines import PreparedEngine
-from gateway.policy.finding import PolicyError
+from gateway.policy.fault import PolicyError
 from kernel.clock import Clock, Deadline
 from kernel.database import Database, Replaced
 from kernel.errors import Refusal

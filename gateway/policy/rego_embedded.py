@@ -10,24 +10,24 @@ from regopy.rego_shared import LogLevel, RegoError
 
 from gateway.model import Decision
 from gateway.policy.decision import read_decision
-from gateway.policy.finding import Finding
+from gateway.policy.fault import Fault
 from kernel.canonical import Json, parse
 
 ENTRYPOINT = "exchange/decision"
 MAX_ANSWER = 64 * 1024
 _ERROR = re.compile(r"\(error \d+:([^|()]*)\|(\d+)\|\d+\s+\(errormsg \d+:([^)]*)\)")
 
-FAULTS = (RegoError, ValueError)
+FAILURES = (RegoError, ValueError)
 """What an evaluation that went wrong raises; the text of such an error goes nowhere."""
 
 
 class BadRules(ValueError):
-    """The interpreter does not accept the rules; `findings` says where."""
+    """The interpreter does not accept the rules; `faults` says where."""
 
-    def __init__(self, findings: tuple[Finding, ...]) -> None:
-        """Keep the findings."""
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        """Keep the faults."""
         super().__init__("the rules cannot be compiled")
-        self.findings = findings
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +48,15 @@ class Evaluator:
             for path, text in sorted(rules.items()):
                 interpreter.add_module(path, text)
             compiled = interpreter.build(None, [ENTRYPOINT])
-        except FAULTS as error:
-            raise BadRules(tuple(_findings(rules, str(error)))) from None
+        except FAILURES as error:
+            raise BadRules(tuple(_faults(rules, str(error)))) from None
         if not compiled.ok():
             sentence = "the rules cannot be compiled: does one depend on itself?"
-            raise BadRules((Finding("exchange/decision.rego", 1, sentence),))
+            raise BadRules((Fault("exchange/decision.rego", 1, sentence),))
         return cls(interpreter, compiled)
 
     def decide(self, input: str) -> Decision:
-        """Return the decision on an input, or raise one of `FAULTS`."""
+        """Return the decision on an input, or raise one of `FAILURES`."""
         # A term, not `set_input`: that one does not escape quotes in texts.
         self.interpreter.set_input_term(input)
         output = self.interpreter.query_bundle_entrypoint(self.compiled, ENTRYPOINT)
@@ -85,12 +85,12 @@ def _in_order(member: Json) -> Json:
     return sorted(member) if member == as_json else member
 
 
-def _findings(rules: Mapping[str, str], message: str) -> Iterator[Finding]:
+def _faults(rules: Mapping[str, str], message: str) -> Iterator[Fault]:
     """Yield the interpreter's faults by line; it tells the place as an offset into the file."""
     found = False
     for path, offset, sentence in _ERROR.findall(message):
         before = rules.get(path, "").encode()[: int(offset)]
         found = True
-        yield Finding(path, before.count(b"\n") + 1, f"this is not Rego: {sentence}")
+        yield Fault(path, before.count(b"\n") + 1, f"this is not Rego: {sentence}")
     if not found:
-        yield Finding("exchange/decision.rego", 1, "the rules cannot be compiled")
+        yield Fault("exchange/decision.rego", 1, "the rules cannot be compiled")

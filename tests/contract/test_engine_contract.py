@@ -60,7 +60,7 @@ def test_every_case_is_decided_as_written(engines: Engines) -> None:
     engine = engines(served)
     cases = cases_of(POLICIES, catalogue())
     assert len(cases) >= 25
-    assert [finding for case in cases for finding in case.run(engine, "", served.revision)] == []
+    assert [fault for case in cases for fault in case.run(engine, "", served.revision)] == []
 
 
 def test_an_engine_that_serves_is_healthy(engines: Engines) -> None:

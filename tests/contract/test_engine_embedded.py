@@ -9,7 +9,7 @@ from regopy import Interpreter
 
 from gateway.policy import engine_embedded
 from gateway.policy.engine_embedded import EmbeddedEngine
-from gateway.policy.finding import PolicyError
+from gateway.policy.fault import PolicyError
 from gateway.policy.rego_embedded import Evaluator
 from kernel.canonical import canonical
 from kernel.clock import SystemClock
@@ -127,9 +127,9 @@ def test_rules_that_cannot_serve_are_not_prepared_and_the_old_ones_stay(
     broken = bundle_of(rules)
     with pytest.raises(PolicyError) as caught:
         engine.prepare(broken)
-    finding = caught.value.findings[-1]
-    assert (finding.file, finding.line) == ("exchange/decision.rego", line)
-    assert sentence in finding.sentence
+    fault = caught.value.faults[-1]
+    assert (fault.file, fault.line) == ("exchange/decision.rego", line)
+    assert sentence in fault.sentence
     assert unavailable(engine, b"{}", broken)
     assert engine.decide(b'{"granted":true}', GRANTING.revision).allow
 

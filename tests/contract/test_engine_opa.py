@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gateway.policy.engine_opa import OpaEngine
-from gateway.policy.finding import BadOpaUrl, PolicyError
+from gateway.policy.fault import BadOpaUrl, PolicyError
 from kernel.clock import SystemClock
 from kernel.errors import Reason, Refusal
 from kernel.names import Revision

@@ -47,14 +47,14 @@ def test_nothing_is_wrong_with_the_repository(checker: PolicyCheck) -> None:
 
 def test_every_case_and_every_rego_test_passes_on_both_engines(checker: PolicyCheck) -> None:
     tested = checker.test(POLICIES)
-    assert tested.findings == ()
+    assert tested.faults == ()
     assert tested.engines == ("embedded", "opa")
     assert tested.cases >= 25
 
 
 def test_without_opa_the_embedded_engine_is_still_tested() -> None:
     tested = PolicyCheck(SystemClock(), None, None).test(POLICIES)
-    assert (tested.engines, tested.findings) == (("embedded",), ())
+    assert (tested.engines, tested.faults) == (("embedded",), ())
 
 
 def test_every_reason_and_both_bases_have_a_case() -> None:
@@ -120,7 +120,7 @@ def test_every_rule_file_explains_itself_and_is_tested(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "before", "after", "finding"),
+    ("path", "before", "after", "fault"),
     [
         (
             "exchange/blocks/blocks.rego", "input.blocks", "input.blokcs",
@@ -152,24 +152,24 @@ def test_every_rule_file_explains_itself_and_is_tested(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_is_found_on_its_line(
-    checker: PolicyCheck, copy: Path, path: str, before: str, after: str, finding: str
+    checker: PolicyCheck, copy: Path, path: str, before: str, after: str, fault: str
 ) -> None:
     write(copy, path, before, after)
-    assert any(finding in str(found) for found in checker.check(copy)), checker.check(copy)
+    assert any(fault in str(found) for found in checker.check(copy)), checker.check(copy)
 
 
 def test_a_rule_that_is_weakened_fails_its_tests_and_its_cases(
     checker: PolicyCheck, copy: Path
 ) -> None:
     write(copy, "exchange/consent/consent.rego", '{"given", ', '{"given", "withdrawn", ')
-    found = [str(finding) for finding in checker.test(copy).findings]
+    found = [str(fault) for fault in checker.test(copy).faults]
     assert any("consent_test.rego" in line and "every_other_state" in line for line in found)
     assert any("embedded: The person stopped it: expected" in line for line in found)
     assert any("opa: The person stopped it: expected" in line for line in found)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "finding"),
+    ("before", "after", "fault"),
     [
         (
             "state: given, fields: all",
@@ -188,12 +188,12 @@ def test_a_rule_that_is_weakened_fails_its_tests_and_its_cases(
     ],
 )
 def test_a_case_with_a_mistake_is_found_on_its_line(
-    checker: PolicyCheck, copy: Path, before: str, after: str, finding: str
+    checker: PolicyCheck, copy: Path, before: str, after: str, fault: str
 ) -> None:
     write(copy, "cases/consent.yaml", before, after)
     with pytest.raises(ValueError, match=r"cases/consent\.yaml:\d+: ") as caught:
         checker.test(copy)
-    assert finding in str(caught.value)
+    assert fault in str(caught.value)
 
 
 def test_rules_without_a_case_are_not_accepted(checker: PolicyCheck, copy: Path) -> None:

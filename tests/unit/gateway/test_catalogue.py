@@ -22,11 +22,11 @@ AGENCIES = "catalogue/agencies.yaml"
 SCHEME = "catalogue/scheme.yaml"
 
 
-def findings(files: Mapping[str, str]) -> list[str]:
+def faults(files: Mapping[str, str]) -> list[str]:
     with pytest.raises(CatalogueError) as caught:
         Catalogue.load(files, NOW)
-    assert str(caught.value) == "\n".join(map(str, caught.value.findings))
-    return [str(finding) for finding in caught.value.findings]
+    assert str(caught.value) == "\n".join(map(str, caught.value.faults))
+    return [str(fault) for fault in caught.value.faults]
 
 
 def test_the_registered_catalogue_loads() -> None:
@@ -70,7 +70,7 @@ def test_the_revision_of_an_agreement_is_the_digest_of_what_it_says_not_how() ->
 
 
 @pytest.mark.parametrize(
-    ("path", "before", "after", "finding"),
+    ("path", "before", "after", "fault"),
     [
         (ALLOWANCE, "agency:", "agancy:", ":@: `agancy` is not a member"),
         (ALLOWANCE, "basis: consent\n", "", ":1: `basis` is missing"),
@@ -138,23 +138,23 @@ def test_the_revision_of_an_agreement_is_the_digest_of_what_it_says_not_how() ->
          "https://family-benefits.example/?to=x", "must be an https address"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_told_on_its_line(path: str, before: str, after: str, finding: str) -> None:
+def test_a_mistake_is_told_on_its_line(path: str, before: str, after: str, fault: str) -> None:
     line = FILES[path][: FILES[path].index(before)].count("\n") + 1
-    finding = finding.replace("@", str(line))
-    told = findings(changed(FILES, path, before, after))
-    assert any(line.startswith("catalogue/") and finding in line for line in told), told
+    fault = fault.replace("@", str(line))
+    told = faults(changed(FILES, path, before, after))
+    assert any(line.startswith("catalogue/") and fault in line for line in told), told
 
 
 ASKING = "asking:\n  open_days: 14\n  again_after_days: 30\n  per_day: 1000\n"
 
 
 def test_an_agreement_that_rests_on_consent_says_how_often_people_may_be_asked() -> None:
-    told = findings(changed(FILES, ALLOWANCE, ASKING, ""))
+    told = faults(changed(FILES, ALLOWANCE, ASKING, ""))
     assert told == [f"{ALLOWANCE}:1: `asking` is missing: how often may people be asked?"]
 
 
 @pytest.mark.parametrize(
-    ("written", "finding"),
+    ("written", "fault"),
     [
         ("as: guess", "`services.tax/income./income/total.as` must be 'yes_no', 'at_least_age',"),
         ("as: yes_no", "needs exactly one of `at_most`, `at_least`, `below`, `above`, `one_of`"),
@@ -188,16 +188,16 @@ def test_an_agreement_that_rests_on_consent_says_how_often_people_may_be_asked()
         ("as: year, question: Which", "question` must have members of its own"),
     ],
 )
-def test_a_mistake_in_a_question_is_told_on_its_line(written: str, finding: str) -> None:
+def test_a_mistake_in_a_question_is_told_on_its_line(written: str, fault: str) -> None:
     question = "" if "question" in written else ", question: {en: Which}"
     text = f"/income/total: {{need: optional, {written}{question}}}\n"
-    told = findings(allowance_with(text))
+    told = faults(allowance_with(text))
     line = FILES[ALLOWANCE][: FILES[ALLOWANCE].index("/income/total:")].count("\n") + 1
-    assert any(one.startswith(f"{ALLOWANCE}:{line}: ") and finding in one for one in told), told
+    assert any(one.startswith(f"{ALLOWANCE}:{line}: ") and fault in one for one in told), told
 
 
 @pytest.mark.parametrize(
-    ("written", "finding"),
+    ("written", "fault"),
     [
         ("{as: year, question: {en: Which}}", "need` is missing"),
         ("{need: optional, as: year}", "needs a `question`: what the answer says, in plain words"),
@@ -206,9 +206,9 @@ def test_a_mistake_in_a_question_is_told_on_its_line(written: str, finding: str)
         ("null", "must have members of its own"),
     ],
 )
-def test_a_question_needs_its_members(written: str, finding: str) -> None:
-    told = findings(allowance_with(f"/income/total: {written}\n"))
-    assert any(finding in one for one in told), told
+def test_a_question_needs_its_members(written: str, fault: str) -> None:
+    told = faults(allowance_with(f"/income/total: {written}\n"))
+    assert any(fault in one for one in told), told
 
 
 def allowance_with(text: str) -> dict[str, str]:
@@ -246,7 +246,7 @@ CONCERNS = "concerns:\n  child: /children/*/resident_number\n"
 
 
 @pytest.mark.parametrize(
-    ("path", "before", "after", "finding"),
+    ("path", "before", "after", "fault"),
     [
         (RESIDENTS, CONCERNS, "", "`/children/*/birth_date` is about `child`: say in `concerns`"),
         (RESIDENTS, CONCERNS, CONCERNS + "  partner: /partner/number\n",
@@ -265,10 +265,10 @@ CONCERNS = "concerns:\n  child: /children/*/resident_number\n"
     ],
 )  # fmt: skip
 def test_facts_about_others_say_whose_they_are(
-    path: str, before: str, after: str, finding: str
+    path: str, before: str, after: str, fault: str
 ) -> None:
-    told = findings(changed(FILES, path, before, after))
-    assert any(one.startswith(f"{path}:") and finding in one for one in told), told
+    told = faults(changed(FILES, path, before, after))
+    assert any(one.startswith(f"{path}:") and fault in one for one in told), told
 
 
 def test_where_others_are_named_is_read_by_the_adapter_too() -> None:
@@ -369,18 +369,18 @@ def test_deep_yaml_does_not_break_the_reader() -> None:
 
 
 def test_a_file_that_the_catalogue_does_not_have_is_told() -> None:
-    assert "this file is none of them" in findings({**FILES, "catalogue/more.yaml": "a: 1"})[0]
+    assert "this file is none of them" in faults({**FILES, "catalogue/more.yaml": "a: 1"})[0]
 
 
 def test_a_catalogue_without_a_scheme_is_told() -> None:
     files = {path: text for path, text in FILES.items() if path != SCHEME}
-    assert findings(files) == ["catalogue/scheme.yaml:1: the file is missing"]
+    assert faults(files) == ["catalogue/scheme.yaml:1: the file is missing"]
 
 
 def test_several_mistakes_are_told_at_once_in_order() -> None:
     files = changed(FILES, ALLOWANCE, "max_valid_days: 365", "max_valid_days: x")
     files = changed(files, TAX_ACT, "article:", "artikel:")
-    told = findings(files)
+    told = faults(files)
     paths = [line.partition(":")[0] for line in told]
     assert paths == sorted(paths)
     assert set(paths) == {ALLOWANCE, TAX_ACT}

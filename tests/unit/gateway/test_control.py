@@ -10,8 +10,7 @@ import pytest
 from consent.model import Finding, FindingState, Found
 from gateway.load.fibres import Fibres
 from gateway.policy.control import Activated, Control, InForce, activate
-from gateway.policy.finding import Finding as Fault
-from gateway.policy.finding import PolicyError
+from gateway.policy.fault import Fault, PolicyError
 from gateway.policy.pdp import DecisionPoint
 from gateway.stops import NONE, Halts, resume, stop
 from kernel.entry import EntryType

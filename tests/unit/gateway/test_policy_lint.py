@@ -7,9 +7,9 @@ from gateway.policy.lint import lint
 HEAD = 'package exchange\n\ndefault decision := {"allow": false}\n\n'
 
 
-def findings(body: str, **files: str) -> list[str]:
+def faults(body: str, **files: str) -> list[str]:
     rules = {"exchange/decision.rego": HEAD + body, **files}
-    return [str(finding) for finding in lint(rules)]
+    return [str(fault) for fault in lint(rules)]
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def findings(body: str, **files: str) -> list[str]:
     ],
 )
 def test_plain_rules_pass(body: str) -> None:
-    assert findings(body) == []
+    assert faults(body) == []
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_plain_rules_pass(body: str) -> None:
 def test_a_call_that_is_not_allowed_is_found(call: str) -> None:
     name = call.partition("(")[0]
     for written in (call, call.replace("(", " (", 1), call.replace("(", "\n(", 1)):
-        found = findings(f"decision := 1 if {written} == 1\n")
+        found = faults(f"decision := 1 if {written} == 1\n")
         assert any(f"exchange/decision.rego:5: `{name}`" in line for line in found), written
 
 
@@ -84,11 +84,11 @@ def test_a_call_that_is_not_allowed_is_found(call: str) -> None:
     ],
 )
 def test_what_a_rule_may_not_say_is_found(body: str, sentence: str) -> None:
-    assert any(sentence in line for line in findings(body)), findings(body)
+    assert any(sentence in line for line in faults(body)), faults(body)
 
 
 def test_the_directory_is_the_package() -> None:
-    found = findings(
+    found = faults(
         "decision := 1\n", **{"exchange/consent/consent.rego": "package other\n\na := 1\n"}
     )
     assert found == [
@@ -102,12 +102,12 @@ def test_the_directory_is_the_package() -> None:
 def test_a_file_without_a_package_is_found() -> None:
     assert any(
         "exactly one package" in line
-        for line in findings("decision := 1\n", **{"exchange/a/a.rego": "a := 1\n"})
+        for line in faults("decision := 1\n", **{"exchange/a/a.rego": "a := 1\n"})
     )
 
 
 def test_a_rule_of_another_package_is_found_when_it_is_misspelt() -> None:
-    found = findings(
+    found = faults(
         "import data.exchange.a\n\ndecision := 1 if not a.blokced\n",
         **{"exchange/a/a.rego": "package exchange.a\n\nblocked if input.b\n"},
     )
@@ -115,7 +115,7 @@ def test_a_rule_of_another_package_is_found_when_it_is_misspelt() -> None:
 
 
 def test_a_cycle_through_another_package_is_found() -> None:
-    found = findings(
+    found = faults(
         "import data.exchange.a\n\ndecision := 1 if a.b\n",
         **{"exchange/a/a.rego": "package exchange.a\n\nb if data.exchange.decision\n"},
     )
@@ -123,7 +123,7 @@ def test_a_cycle_through_another_package_is_found() -> None:
 
 
 def test_a_package_is_not_named_as_a_built_in_is() -> None:
-    found = findings(
+    found = faults(
         "import data.exchange.object\n\ndecision := object.get\n",
         **{"exchange/object/o.rego": "package exchange.object\n\nget := 1\n"},
     )

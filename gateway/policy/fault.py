@@ -1,11 +1,11 @@
-"""Finding: one fault in the policy repository, told by file, line and a plain sentence."""
+"""Fault: something wrong in the policy repository, told by file, line and a plain sentence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Finding:
+class Fault:
     """Something that is wrong: in which file, on which line, and one plain sentence."""
 
     file: str
@@ -17,12 +17,12 @@ class Finding:
 
 
 class PolicyError(ValueError):
-    """The policies are not loaded, and those before them stay; `findings` says where and why."""
+    """The policies are not loaded, and those before them stay; `faults` says where and why."""
 
-    def __init__(self, findings: Iterable[Finding]) -> None:
-        """Keep the findings, in the order of files and lines."""
-        self.findings = tuple(sorted(set(findings)))
-        super().__init__("\n".join(map(str, self.findings)))
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        """Keep the faults, in the order of files and lines."""
+        self.faults = tuple(sorted(set(faults)))
+        super().__init__("\n".join(map(str, self.faults)))
 
 
 class BadOpaUrl(ValueError):
