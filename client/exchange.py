@@ -8,7 +8,6 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from threading import Lock
 
 from client.jose import as_object, take_apart
@@ -120,8 +119,7 @@ class Client:
         kid = take_apart(receipt).header.get("kid")
         with self._lock:
             if self._trust is None or kid not in self._trust.keys:
-                path = "/v1/receipts/keys"
-                keys = receipt_keys(_found(self._transport.get(path), path))
+                keys = receipt_keys(self._transport.fetch("/v1/receipts/keys"))
                 self._trust = Trust(keys, self._log_key or LogKey.parse(_log_key(self._transport)))
             return self._trust
 
@@ -132,8 +130,7 @@ def fetch_log_key(gateway: str, timeout: float = TIMEOUT) -> str:
 
 
 def _log_key(transport: Transport) -> str:
-    path = "/audit/log/vkey"
-    return _found(transport.get(path), path).decode("utf-8", "replace")
+    return transport.fetch("/audit/log/vkey").decode("utf-8", "replace")
 
 
 def _body(question: Question) -> dict[str, Json]:
@@ -173,9 +170,3 @@ def _text(told: Mapping[str, Json], name: str) -> str:
     if not isinstance(value, str) or not value.isascii():
         raise NotTrustworthy(f"The answer has no text '{name}'.")
     return value
-
-
-def _found(reply: Reply, path: str) -> bytes:
-    if reply.status != HTTPStatus.OK:
-        raise Unreachable(f"The gateway answered {path} with the status {reply.status}.")
-    return reply.body

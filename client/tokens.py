@@ -1,7 +1,7 @@
 """Tokens: where the gateway issues them; one for each scope, kept until it is about to expire."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from secrets import token_urlsafe
 from threading import Lock
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from client.jose import as_object, sign
 from client.keys import Identity
-from client.model import Json, NotTrustworthy, Refused, Unreachable
+from client.model import NotTrustworthy, Refused, Unreachable
 from client.proofs import Prover
 from client.transport import Reply, Transport
 
@@ -35,8 +35,8 @@ class _Held(NamedTuple):
 
 def discover(transport: Transport) -> Endpoints:
     """Return the gateway's endpoints (RFC 8414, RFC 9728), or raise `NotTrustworthy`."""
-    server = _document(transport, "/.well-known/oauth-authorization-server")
-    resource = _document(transport, "/.well-known/oauth-protected-resource")
+    server = as_object(transport.fetch("/.well-known/oauth-authorization-server"))
+    resource = as_object(transport.fetch("/.well-known/oauth-protected-resource"))
     issuer, audience = server.get("issuer"), resource.get("resource")
     token_endpoint = server.get("token_endpoint")
     # RFC 8414 §3.3 and RFC 9728 §3.3: what it calls itself is what it was asked as.
@@ -116,10 +116,3 @@ def _refused(reply: Reply) -> Refused | Unreachable:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return Unreachable(f"The token endpoint answered with the status {reply.status}.")
     return Refused(str(reason), str(detail), reply.status)
-
-
-def _document(transport: Transport, path: str) -> Mapping[str, Json]:
-    reply = transport.get(path)
-    if reply.status != HTTPStatus.OK:
-        raise Unreachable(f"The gateway answered {path} with the status {reply.status}.")
-    return as_object(reply.body)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -40,6 +41,13 @@ class Transport:
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Return the answer to a GET, or raise `Unreachable`."""
         return self._send("GET", path, headers or {}, None)
+
+    def fetch(self, path: str) -> bytes:
+        """Return what lies at a path that every gateway has, or raise `Unreachable`."""
+        reply = self.get(path)
+        if reply.status != HTTPStatus.OK:
+            raise Unreachable(f"The gateway answered {path} with the status {reply.status}.")
+        return reply.body
 
     def post(self, path: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Return the answer to a POST, sent once, or raise `Unreachable`."""
