@@ -97,7 +97,7 @@ class LoginViews:
         old = request.cookies.get(COOKIES[realm], "")
         answer = see(finished.to)
         _drop(answer, name)
-        _keep(answer, COOKIES[realm], self._sessions.rotate(old, finished.who), None)
+        _keep(answer, COOKIES[realm], self._sessions.begin(finished.who, old), None)
         return answer
 
     def _logout(self, realm: Realm) -> Response:

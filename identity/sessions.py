@@ -30,16 +30,13 @@ _MAX_PAYLOAD = 4096
 class Sessions(Protocol):
     """Keeps who is signed in; each operation is atomic over all processes."""
 
-    def begin(self, who: SignedIn) -> str:
-        """Start a session and return the cookie's value, which is kept nowhere."""
+    def begin(self, who: SignedIn, old: str = "") -> str:
+        """Start a session in place of the one of an old cookie, where there is one, and return
+        the new cookie's value, which is kept nowhere."""
         ...
 
     def find(self, realm: Realm, cookie: str) -> Session | None:
         """Return the session of a cookie of this realm and push its idle end back, or None."""
-        ...
-
-    def rotate(self, cookie: str, who: SignedIn) -> str:
-        """End the session of the cookie, where there is one, and start another in its place."""
         ...
 
     def end(self, realm: Realm, cookie: str) -> None:

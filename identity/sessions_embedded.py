@@ -64,13 +64,22 @@ class EmbeddedSessions:
         self._chance = chance
         self._cap = cap
 
-    def begin(self, who: SignedIn) -> str:
-        """Start a session and return the cookie's value, which is kept nowhere."""
-        return self._start(None, who)
-
-    def rotate(self, cookie: str, who: SignedIn) -> str:
-        """End the session of the cookie, where there is one, and start another in its place."""
-        return self._start(Secret.of(cookie), who)
+    def begin(self, who: SignedIn, old: str = "") -> str:
+        """Start a session in place of the one of an old cookie, where there is one, and return
+        the new cookie's value, which is kept nowhere."""
+        secret, before = Secret.fresh(self._chance), Secret.of(old)
+        now, wall = self._instants()
+        sub = self._labels.sub(who.issuer, who.sub)
+        sid = self._labels.sid(who.issuer, who.sid)
+        row = (secret.id, sub, sid, secret.seal(who, self._chance), now + IDLE, now + AT_MOST)
+        with self._file.held() as connection, connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if before is not None:
+                connection.execute(_END, (before.id,))
+            self._make_room(connection, now, wall)
+            connection.execute(_INSERT, (*row, wall + IDLE, wall + AT_MOST))
+            connection.execute(_OLDEST, (sub, PER_PERSON))
+        return secret.cookie
 
     def find(self, realm: Realm, cookie: str) -> Session | None:
         """Return the session of a cookie of this realm and push its idle end back, or None."""
@@ -117,21 +126,6 @@ class EmbeddedSessions:
             connection.execute(_END, (secret.id,))  # a clock that runs back must not revive it
             return None
         return secret.open(sealed, realm)
-
-    def _start(self, old: Secret | None, who: SignedIn) -> str:
-        secret = Secret.fresh(self._chance)
-        now, wall = self._instants()
-        sub = self._labels.sub(who.issuer, who.sub)
-        sid = self._labels.sid(who.issuer, who.sid)
-        row = (secret.id, sub, sid, secret.seal(who, self._chance), now + IDLE, now + AT_MOST)
-        with self._file.held() as connection, connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if old is not None:
-                connection.execute(_END, (old.id,))
-            self._make_room(connection, now, wall)
-            connection.execute(_INSERT, (*row, wall + IDLE, wall + AT_MOST))
-            connection.execute(_OLDEST, (sub, PER_PERSON))
-        return secret.cookie
 
     def _make_room(self, connection: sqlite3.Connection, now: float, wall: int) -> None:
         """Delete what has ended, and refuse to grow beyond the cap."""

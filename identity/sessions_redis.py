@@ -121,13 +121,26 @@ class RedisSessions:
         self._chance = chance
         self._cap = cap
 
-    def begin(self, who: SignedIn) -> str:
-        """Start a session and return the cookie's value, which is kept nowhere."""
-        return self._start(None, who)
-
-    def rotate(self, cookie: str, who: SignedIn) -> str:
-        """End the session of the cookie, where there is one, and start another in its place."""
-        return self._start(Secret.of(cookie), who)
+    def begin(self, who: SignedIn, old: str = "") -> str:
+        """Start a session in place of the one of an old cookie, where there is one, and return
+        the new cookie's value, which is kept nowhere."""
+        secret, before = Secret.fresh(self._chance), Secret.of(old)
+        sid = self._labels.sid(who.issuer, who.sid)
+        told = self._store.run(
+            _START,
+            _KEYS,
+            _name(secret),
+            self._wall(),
+            _name(before) if before is not None else b"",
+            _index(self._labels.sub(who.issuer, who.sub)),
+            _index(sid) if sid is not None else b"",
+            self._cap,
+            who.realm.value,
+            secret.seal(who, self._chance),
+        )
+        if told == _FULL:
+            raise unavailable(f"holds its {self._cap} sessions")
+        return secret.cookie
 
     def find(self, realm: Realm, cookie: str) -> Session | None:
         """Return the session of a cookie of this realm and push its idle end back, or None."""
@@ -155,25 +168,6 @@ class RedisSessions:
                 return 0
             label = self._labels.sub(issuer, sub)
         return int(self._store.run(_END_ALL, _KEYS, _index(label), self._wall()))
-
-    def _start(self, old: Secret | None, who: SignedIn) -> str:
-        secret = Secret.fresh(self._chance)
-        sid = self._labels.sid(who.issuer, who.sid)
-        told = self._store.run(
-            _START,
-            _KEYS,
-            _name(secret),
-            self._wall(),
-            _name(old) if old is not None else b"",
-            _index(self._labels.sub(who.issuer, who.sub)),
-            _index(sid) if sid is not None else b"",
-            self._cap,
-            who.realm.value,
-            secret.seal(who, self._chance),
-        )
-        if told == _FULL:
-            raise unavailable(f"holds its {self._cap} sessions")
-        return secret.cookie
 
     def _wall(self) -> int:
         return self._clock.now() // SECOND

@@ -1,6 +1,5 @@
 """A real redis-server on a free port of loopback, with a directory and, where asked, a clock."""
 
-import shutil
 import signal
 import struct
 import subprocess
@@ -13,18 +12,8 @@ import redis
 
 from kernel.clock import SECOND, Micros
 from tests.ports import free_port
+from tests.stepping import clock_library
 from tests.unit.identity.parts import START
-
-SOURCE = Path(__file__).parent / "contract" / "settable_clock.c"
-
-
-def settable_clock(directory: Path) -> Path:
-    """Return the shared object to preload, compiled."""
-    compiler = shutil.which("cc") or shutil.which("gcc")
-    assert compiler, "the tests need a C compiler (Debian: gcc, libc6-dev)"
-    shared = directory / "clock.so"
-    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", shared, SOURCE], check=True)
-    return shared
 
 
 class RedisServer:
@@ -41,8 +30,8 @@ class RedisServer:
         self._now = directory / "now"
         if seconds is not None:
             self.set_clock(seconds)
-            preload = str(settable_clock(directory))
-            self._environ = {"LD_PRELOAD": preload, "CLOCK_FILE": str(self._now)}
+            preload = str(clock_library(directory))
+            self._environ = {"LD_PRELOAD": preload, "CLOCK_AT": str(self._now)}
 
     @property
     def url(self) -> str:

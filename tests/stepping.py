@@ -10,7 +10,17 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "faults" / "stepped_clock.c"
+SOURCE = Path(__file__).parent / "clock.c"
+
+
+def clock_library(directory: Path) -> Path:
+    """Return what a process preloads for a wall clock of its own, compiled (`clock.c` says how it
+    is set)."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    assert compiler, "the tests need a C compiler (Debian: gcc, libc6-dev)"
+    shared = directory / "clock.so"
+    subprocess.run([compiler, "-O2", "-shared", "-fPIC", "-o", shared, SOURCE], check=True)
+    return shared
 
 
 @dataclass(frozen=True)
@@ -23,12 +33,8 @@ class Stepping:
     @classmethod
     def made(cls, directory: Path) -> "Stepping":
         """Return a clock that is right as yet, and keep it in a directory."""
-        compiler = shutil.which("cc") or shutil.which("gcc")
-        assert compiler, "the tests need a C compiler (Debian: gcc, libc6-dev)"
-        clock = cls(directory / "ahead", directory / "clock.so")
+        clock = cls(directory / "ahead", clock_library(directory))
         clock.file.write_bytes(struct.pack("q", 0))
-        made = [compiler, "-O2", "-shared", "-fPIC", "-o", str(clock.library), str(SOURCE)]
-        subprocess.run(made, check=True)
         return clock
 
     @property

@@ -78,21 +78,15 @@ class WatchedSessions:
     sessions: Sessions
     count: Callable[[str, int], None]
 
-    def begin(self, who: SignedIn) -> str:
-        """Start a session and return the cookie's value."""
-        cookie = self.sessions.begin(who)
+    def begin(self, who: SignedIn, old: str = "") -> str:
+        """Start a session in place of an old one, and return the cookie's value."""
+        cookie = self.sessions.begin(who, old)
         self.count("begun", 1)
         return cookie
 
     def find(self, realm: Realm, cookie: str) -> Session | None:
         """Return the session of a cookie of this realm, or None."""
         return self.sessions.find(realm, cookie)
-
-    def rotate(self, cookie: str, who: SignedIn) -> str:
-        """End the session of the cookie, where there is one, and start another in its place."""
-        fresh = self.sessions.rotate(cookie, who)
-        self.count("begun", 1)
-        return fresh
 
     def end(self, realm: Realm, cookie: str) -> None:
         """End the session of the cookie, where there is one."""

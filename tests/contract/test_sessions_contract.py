@@ -241,14 +241,14 @@ def test_what_was_ended_never_revives(stage: Stage) -> None:
     cookie = sessions.begin(AMINA)
     sessions.end(Realm.RESIDENT, cookie)
     assert sessions.find(Realm.RESIDENT, cookie) is None
-    assert sessions.rotate(cookie, AMINA) != cookie
+    assert sessions.begin(AMINA, cookie) != cookie
     assert sessions.find(Realm.RESIDENT, cookie) is None
 
 
 def test_rotating_ends_the_old_and_starts_another_at_the_new_level(stage: Stage) -> None:
     sessions = stage()
     old = sessions.begin(AMINA)
-    new = sessions.rotate(old, replace(AMINA, level=Level.HIGH))
+    new = sessions.begin(replace(AMINA, level=Level.HIGH), old)
     assert sessions.find(Realm.RESIDENT, old) is None
     found = sessions.find(Realm.RESIDENT, new)
     assert found is not None
@@ -332,7 +332,7 @@ def test_a_store_that_does_not_answer_lets_nobody_in(stage: Stage) -> None:
     for operation in (
         lambda: sessions.find(Realm.RESIDENT, cookie),
         lambda: sessions.begin(AMINA),
-        lambda: sessions.rotate(cookie, AMINA),
+        lambda: sessions.begin(AMINA, cookie),
         lambda: sessions.end(Realm.RESIDENT, cookie),
         lambda: sessions.end_all(ISSUER, AMINA.sub, None),
     ):
@@ -375,14 +375,14 @@ def test_no_session_survives_a_reboot(stage: Stage) -> None:
     assert stage().find(Realm.RESIDENT, cookie) is None
 
 
-def _rotate(directory: str, cookie: str, start: Barrier, told: "Queue[str]") -> None:
+def _begin_again(directory: str, cookie: str, start: Barrier, told: "Queue[str]") -> None:
     clock = SystemClock()
     file = SessionFile.open(Path(directory), clock, "boot-1")
     sessions = EmbeddedSessions(file, ROOT, clock, SystemChance())
     start.wait(120)
     for _ in range(20):
         sessions.find(Realm.RESIDENT, cookie)
-    told.put(sessions.rotate(cookie, AMINA))
+    told.put(sessions.begin(AMINA, cookie))
     file.close()
 
 
@@ -394,7 +394,7 @@ def test_two_processes_that_step_up_at_once_leave_no_old_session_behind(tmp_path
     context = multiprocessing.get_context("spawn")
     start, told = context.Barrier(2), context.Queue()
     processes = [
-        context.Process(target=_rotate, args=(str(tmp_path / "sessions"), old, start, told))
+        context.Process(target=_begin_again, args=(str(tmp_path / "sessions"), old, start, told))
         for _ in range(2)
     ]
     for process in processes:

@@ -1,4 +1,5 @@
-/* A wall clock that is as many seconds ahead as the file says that CLOCK_AHEAD names. */
+/* The wall clock of one process: it stands at the seconds since the epoch in the file that CLOCK_AT
+   names, or runs as many seconds ahead as the file says that CLOCK_AHEAD names. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,22 +9,35 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile const long long *ahead;
+static volatile const long long *stands, *ahead;
 
-__attribute__((constructor)) static void open_file(void) {
-	const char *path = getenv("CLOCK_AHEAD");
-	int file = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+static const long long *mapped(const char *name) {
+	const char *path = getenv(name);
+	if (!path)
+		return NULL;
+	int file = open(path, O_RDONLY | O_CLOEXEC);
 	void *page = file < 0 ? MAP_FAILED : mmap(NULL, 8, PROT_READ, MAP_SHARED, file, 0);
 	if (page == MAP_FAILED)
 		_exit(99);
-	ahead = page;
+	return page;
+}
+
+__attribute__((constructor)) static void open_files(void) {
+	stands = mapped("CLOCK_AT");
+	ahead = mapped("CLOCK_AHEAD");
 }
 
 int clock_gettime(clockid_t clock, struct timespec *at) {
 	int failed = (int)syscall(SYS_clock_gettime, clock, at);
-	if (!failed && ahead && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+	if (failed || (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE))
+		return failed;
+	if (stands) {
+		at->tv_sec = *stands;
+		at->tv_nsec = 0;
+	}
+	if (ahead)
 		at->tv_sec += *ahead;
-	return failed;
+	return 0;
 }
 
 int gettimeofday(struct timeval *restrict at, void *restrict zone) {
