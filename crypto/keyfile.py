@@ -30,7 +30,9 @@ class KeyFile:
 
     kid: str
     state: str
+    """`next`, `active` or `retired`; of one that is retired only the public half is kept."""
     created: Micros
+    """When it was made or, retired, when it was."""
     private: Mapping[str, Json]
 
 
@@ -62,6 +64,26 @@ def write(
         file.write(canonical(content))
         file.flush()
         os.fsync(file.fileno())
+
+
+def replace(path: Path, key: KeyFile, kek: bytes | None, chance: Chance) -> None:
+    """Write a file in place of the one with its name, whole or not at all."""
+    draft = path.with_name(f".{path.stem}.{chance.bits(8).hex()}")
+    try:
+        write(draft, key, kek, chance, path.name)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync(path.parent)
+
+
+def sync(directory: Path) -> None:
+    """Wait until the disk has the names in a directory."""
+    number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def read(path: Path, kek: bytes | None) -> KeyFile:

@@ -24,10 +24,10 @@ class Door:
 
 def front_door(rooms: Rooms, replay: Replay) -> Door:
     """Return the front door over opened rooms."""
-    url, clock = rooms.settings.public_url, rooms.clock
+    url, clock, keys = rooms.settings.public_url, rooms.clock, rooms.keys
     proofs = Proofs(url, replay, clock)
-    tokens = Tokens(url, url, rooms.keys.token, clock, rooms.chance)
+    tokens = Tokens(url, url, keys.token, clock, rooms.chance, keys.beside["token"])
     clients = Admission(rooms.clients, rooms.control.stops)
     assertions = Assertions(url, clients.client, replay, clock)
     checks = Checks(assertions, proofs, tokens, structlog.get_logger().warning)
-    return Door(Authenticator(clients, tokens, proofs), OAuthViews(checks, rooms.keys.token_jwks()))
+    return Door(Authenticator(clients, tokens, proofs), OAuthViews(checks, keys.token_jwks()))

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from crypto.jose import BadToken, Jws, SigningKey, demand_typ, sign, take_apart, verify
 from crypto.jwk import PublicKey, Use, public_key
+from crypto.keys import Published
 from identity.model import Client, Scope
 from identity.replay import AHEAD
 from kernel.canonical import Json
 from kernel.chance import Chance
-from kernel.clock import SECOND, Clock
+from kernel.clock import SECOND, Clock, Micros
 from kernel.errors import Reason, Refusal
 from kernel.names import AgencyId, ClientId
 from kernel.recent import Recent
@@ -46,13 +47,23 @@ class Tokens:
     """Issues and verifies the gateway's own access tokens."""
 
     def __init__(
-        self, issuer: str, audience: str, key: SigningKey, clock: Clock, chance: Chance
+        self,
+        issuer: str,
+        audience: str,
+        key: SigningKey,
+        clock: Clock,
+        chance: Chance,
+        beside: Iterable[Published] = (),
     ) -> None:
-        """Keep the key that signs, and its public half that verifies."""
+        """Keep the key that signs, its public half that verifies, and those with which other
+        workers sign already, or did until lately."""
         self.issuer = issuer
         self.audience = audience
         self._key = key
-        self._keys: Mapping[str, PublicKey] = {key.kid: public_key(key.public_jwk(), Use.SIG)}
+        published = (Published(key.public_jwk(), None), *beside)
+        self._keys: Mapping[str, tuple[PublicKey, Micros | None]] = {
+            one.jwk["kid"]: (public_key(one.jwk, Use.SIG), one.until) for one in published
+        }
         self._clock = clock
         self._chance = chance
         self._seen: Recent[bytes, _Seen] = Recent(_MAX_SEEN)
@@ -110,8 +121,8 @@ class Tokens:
             raise invalid(str(bad)) from None
 
     def _known(self, jws: Jws) -> PublicKey:
-        key = self._keys.get(jws.kid or "")
-        if key is None:
+        key, until = self._keys.get(jws.kid or "", (None, None))
+        if key is None or (until is not None and self._clock.now() > until):
             raise BadToken("its 'kid' is none of the gateway's keys")
         return key
 

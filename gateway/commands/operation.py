@@ -8,6 +8,7 @@ import orjson
 
 from gateway.commands.opening import No, opened, plainly
 from gateway.commands.resealing import reseal
+from gateway.commands.rotating import rotate
 from gateway.rooms import bring_into_force
 from gateway.rooms import opened as open_with
 from gateway.serving.parent import die_with_parent
@@ -116,3 +117,4 @@ def list_() -> None:
 
 
 keys.add_command(reseal)
+keys.add_command(rotate)

@@ -1,11 +1,10 @@
 """Resealing: the key files once more, under another key-encryption key."""
 
-import os
 from pathlib import Path
 
 import click
 
-from crypto.keyfile import key_encryption_key, read, write
+from crypto.keyfile import key_encryption_key, read, sync, write
 from gateway.commands.opening import No, plainly
 from gateway.setup.settings import MAX_FILE, Settings
 from kernel.chance import SystemChance
@@ -40,9 +39,5 @@ def reseal(directory: Path, under: Path | None) -> None:
     directory.mkdir(mode=0o700)
     for name, key in held:
         write(directory / name, key, kek, chance)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(directory)
     click.echo(f"{len(held)} keys are in {directory}.")

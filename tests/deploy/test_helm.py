@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from crypto import rotation
+from crypto.keys import KeyRing
 from gateway.http.bundles import ACTIVE
 from gateway.setup.settings import Settings
+from kernel.chance import SystemChance
+from kernel.clock import SystemClock
 from tests.deploy.image import ROOT, instructions
 from tests.deploy.names import is_setting
 
@@ -276,11 +280,24 @@ def test_a_pod_has_the_time_that_a_graceful_stop_takes(manifests: list[dict]):
     assert spec["terminationGracePeriodSeconds"] >= drain + 60 + 15
 
 
-def test_the_gateways_keys_are_copied_each_under_its_name(everything: list[dict]):
-    from crypto.keys import _SECRETS, _SIGNERS
-
-    copied = [word for word in container(everything, "keys")["command"] if word.endswith(".json")]
-    assert {Path(word).stem for word in copied} == {*_SIGNERS, *_SECRETS}
+def test_the_gateways_keys_are_copied_as_the_gateway_wants_them(
+    everything: list[dict], tmp_path: Path
+):
+    given, there = tmp_path / "secret", tmp_path / "keys"
+    ring = KeyRing.open(given, SystemChance(), SystemClock())
+    rotation.make_next(ring, "token", None, SystemChance(), SystemClock().now())
+    for file in given.glob("*.json"):  # as a mounted Secret has them
+        file.chmod(0o440)
+    there.mkdir(mode=0o700)
+    command = [
+        word.replace("/run/secrets/keys", str(given)).replace("/var/lib/causeway/keys", str(there))
+        for word in container(everything, "keys")["command"]
+    ]
+    subprocess.run(command, check=True)
+    assert {path.name for path in there.iterdir()} == {path.name for path in given.glob("*.json")}
+    found = KeyRing.open(there, SystemChance(), SystemClock())
+    assert found.token_jwks() != ring.token_jwks()
+    assert found.token.kid == ring.token.kid
 
 
 def test_the_network_lets_through_what_is_named_and_nothing_else(everything: list[dict]):

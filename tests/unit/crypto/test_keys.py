@@ -14,7 +14,8 @@ from joserfc.jwk import ECKey, OKPKey
 
 from crypto import base64url
 from crypto.keyfile import KeyRefused, key_encryption_key
-from crypto.keys import KeyRing, _make
+from crypto.keys import KeyRing
+from crypto.making import make
 from kernel.chance import SystemChance
 from kernel.clock import SystemClock
 
@@ -228,7 +229,7 @@ def test_a_key_file_that_cannot_be_read_is_named(directory: Path) -> None:
 
 def test_whoever_is_second_uses_the_keys_that_are_there(directory: Path) -> None:
     first = opened(directory)
-    _make(directory, CHANCE, CLOCK.now(), None)
+    make(directory, CHANCE, CLOCK.now(), None)
     assert opened(directory).token.kid == first.token.kid
     assert [path.name for path in directory.parent.iterdir()] == ["keys"]
 

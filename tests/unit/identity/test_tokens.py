@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from joserfc.jwk import ECKey, OctKey
 
-from crypto import base64url
+from crypto import base64url, rotation
 from crypto.jose import SigningKey
+from crypto.keys import KeyRing
 from identity.model import Scope
 from identity.tokens import Tokens
 from kernel.errors import Reason, Refusal
@@ -170,3 +171,47 @@ def test_a_token_of_another_deployment_with_the_same_names_is_refused(
     other = Tokens(URL, URL, SigningKey(world.ring.token.kid, "ES256", key), world.clock, CHANCE)
     client = world.find(ClientId("family-benefits"))
     refused(world, other.issue(client, client.scopes, world.agency.jkt()))
+
+
+def reopened(world: World) -> Tokens:
+    """Return the tokens of a worker that starts now."""
+    ring = KeyRing.open(world.ring.directory, CHANCE, world.clock)
+    return Tokens(URL, URL, ring.token, world.clock, CHANCE, ring.beside["token"])
+
+
+def issued(world: World, tokens: Tokens) -> str:
+    client = world.find(ClientId(world.agency.id))
+    assert client is not None
+    return tokens.issue(client, client.scopes, world.agency.jkt())
+
+
+def test_other_workers_may_sign_with_the_next_key_already(world: World) -> None:
+    following = rotation.make_next(world.ring, "token", None, CHANCE, world.clock.now())
+    before = reopened(world)
+    rotation.promote(world.ring, "token", None, CHANCE, world.clock.now())
+    after = reopened(world)
+    text = issued(world, after)
+    assert json.loads(base64url.decode(text.partition(".")[0]))["kid"] == following.kid
+    assert before.verify(text).client_id == "family-benefits"
+
+
+def test_what_a_retired_key_signed_is_believed_for_a_day(world: World) -> None:
+    rotation.make_next(world.ring, "token", None, CHANCE, world.clock.now())
+    old = reopened(world)
+    rotation.promote(world.ring, "token", None, CHANCE, world.clock.now())
+    new = reopened(world)
+    world.clock.seconds += 24 * 60 * 60
+    assert new.verify(issued(world, old)).client_id == "family-benefits"
+    world.clock.seconds += 1
+    with pytest.raises(Refusal) as caught:
+        new.verify(issued(world, old))
+    assert caught.value.reason is Reason.TOKEN_INVALID
+
+
+def test_what_a_stolen_key_signs_is_not_believed(world: World) -> None:
+    rotation.make_next(world.ring, "token", None, CHANCE, world.clock.now())
+    old = reopened(world)
+    rotation.promote(world.ring, "token", None, CHANCE, world.clock.now(), keep=False)
+    with pytest.raises(Refusal) as caught:
+        reopened(world).verify(issued(world, old))
+    assert caught.value.reason is Reason.TOKEN_INVALID
