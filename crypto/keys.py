@@ -32,6 +32,7 @@ ROTATED = ("receipt", "signin", "token")
 """Signers whose public halves are published as JWKS, so that one can follow another
 (`crypto.rotation`)."""
 DAY = Micros(24 * 60 * 60 * SECOND)
+_AGE = 90 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,11 @@ class KeyRing:
         except FileNotFoundError:
             return False
         return True
+
+    def due(self, now: Micros) -> list[KeyEntry]:
+        """Return the keys that were made to sign for 90 days and are older."""
+        active = (one for one in self.entries if one.name in ROTATED and one.state == "active")
+        return [one for one in active if now > one.created + _AGE]
 
     def token_jwks(self) -> Mapping[str, Json]:
         """Return the public JWKS of the access tokens (RFC 7517), the one that signs first."""

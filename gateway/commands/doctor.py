@@ -11,7 +11,7 @@ from gateway.serving.hosts import Hosts
 from gateway.setup.addresses import guard_directory, is_postgres
 from gateway.setup.production import findings
 from gateway.setup.settings import Mode, Settings
-from kernel.clock import Deadline, SystemClock
+from kernel.clock import Deadline, SystemClock, rfc3339
 from kernel.errors import Refusal
 from kernel.postgres_address import PostgresAddress
 
@@ -70,10 +70,13 @@ def _refuse_unfit(settings: Settings) -> None:
 
 
 def _tell_opened(rooms: Rooms) -> None:
-    """Print which sources have no address, and who serves now."""
+    """Print which sources have no address, which keys are old, and who serves now."""
     for service in rooms.control.now().services.values():
         if service.source not in rooms.settings.sources:
             click.echo(f"warning: no address for source {service.source!r}")
+    for key in rooms.keys.due(rooms.clock.now()):
+        click.echo(f"warning: the key of {key.name} signs since {rfc3339(key.created)}")
+        click.echo(f"  fix: python -m gateway keys rotate {key.name}")
     for one in Hosts(rooms.database, rooms.clock).live():
         under = f"under {one.revision}" if one.revision else "without policies yet"
         click.echo(f"host        {one.name} worker {one.worker} {one.state} {under}")

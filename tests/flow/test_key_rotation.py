@@ -30,10 +30,10 @@ def rotate(country: RunningCountry, *what: str) -> str:
     return told.stdout.partition(" ")[0]
 
 
-def a_day_passes(country: RunningCountry, name: str) -> None:
-    path = country.state / "gateway" / "keys" / f"{name}.next.json"
+def days_pass(country: RunningCountry, name: str, days: int = 1) -> None:
+    path = country.state / "gateway" / "keys" / f"{name}.json"
     held = json.loads(path.read_text())
-    path.write_text(json.dumps({**held, "created": held["created"] - DAY}))
+    path.write_text(json.dumps({**held, "created": held["created"] - days * DAY}))
 
 
 def kids(host: Host, name: str) -> list[str]:
@@ -60,7 +60,7 @@ def test_hosts_that_start_one_after_the_other_believe_each_other(
             name: [first[name], following[name]] for name in PATHS
         }
         for name in PATHS:
-            a_day_passes(country, name)
+            days_pass(country, f"{name}.next")
             assert rotate(country, name) == following[name]
         with serving(country) as after:
             assert {name: kids(after, name) for name in PATHS} == {
@@ -88,3 +88,14 @@ def test_hosts_that_start_one_after_the_other_believe_each_other(
         *((name, following[name]) for name in PATHS),
         ("token", fresh),
     ]
+
+
+def test_doctor_tells_of_a_key_that_signs_for_long(country: RunningCountry) -> None:
+    assert "keys rotate" not in country.run("gateway", "doctor").stdout
+    days_pass(country, "receipt", 91)
+    told = country.run("gateway", "doctor")
+    assert (told.returncode, "fix: python -m gateway keys rotate receipt" in told.stdout) == (
+        0,
+        True,
+    )
+    assert "keys rotate token" not in told.stdout
