@@ -125,8 +125,8 @@ def table(home: Path, seconds: float) -> dict[str, Row]:
     """Return the rows of a log that lives there, with its round trips where it makes some."""
     fibres = Fibres(OwnThread())
     kinds = {
-        "threads": (CALLERS, as_threads, Limits()),
         "fibres": ((MOST,), as_fibres(fibres), Limits(waits=fibres)),
+        "threads": (CALLERS, as_threads, Limits()),
     }
     rows: dict[str, Row] = {}
     for kind, (numbers, calling, limits) in kinds.items():
