@@ -109,7 +109,9 @@ class KeyRing:
         beside = {name: dict(_beside(directory, name, files[name].kid, kek)) for name in ROTATED}
         listed = [*files.items(), *((n, f) for n, paths in beside.items() for f in paths.values())]
         entries = tuple(KeyEntry(n, f.kid, f.state, f.created) for n, f in listed)
-        signers = {name: _signer(path_of(directory, name), files[name]) for name in SIGNERS}
+        signers = {
+            name: _checked(path_of(directory, name), files[name], private_key) for name in SIGNERS
+        }
         secrets = {name: _secret(path_of(directory, name), files[name]) for name in SECRETS}
         return cls(
             directory=directory,
@@ -155,10 +157,6 @@ class KeyRing:
 
     def _jwks(self, name: str, active: SigningKey) -> Mapping[str, Json]:
         return {"keys": [active.public_jwk(), *(one.jwk for one in self.beside[name])]}
-
-
-def _signer(path: Path, file: KeyFile) -> SigningKey:
-    return _checked(path, file, private_key)
 
 
 def _beside(
