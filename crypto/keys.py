@@ -106,8 +106,8 @@ class KeyRing:
         check_private(directory, directory.stat())
         complete(directory, chance, clock.now(), kek)
         files = {name: read(path_of(directory, name), kek) for name in (*SIGNERS, *SECRETS)}
-        beside = {name: dict(_beside(directory, name, files[name].kid, kek)) for name in ROTATED}
-        listed = [*files.items(), *((n, f) for n, paths in beside.items() for f in paths.values())]
+        others = {name: dict(_beside(directory, name, files[name].kid, kek)) for name in ROTATED}
+        listed = [*files.items(), *((n, f) for n, paths in others.items() for f in paths.values())]
         entries = tuple(KeyEntry(n, f.kid, f.state, f.created) for n, f in listed)
         signers = {
             name: _checked(path_of(directory, name), files[name], private_key) for name in SIGNERS
@@ -124,7 +124,7 @@ class KeyRing:
             disclosure=secrets["disclosure"],
             beside={
                 name: tuple(_published(path, file) for path, file in paths.items())
-                for name, paths in beside.items()
+                for name, paths in others.items()
             },
             entries=entries,
         )

@@ -19,7 +19,7 @@ _RESTART = "Put the key files on every host and restart host after host"
     help="Now, with a key that nobody had yet; what the one before signed is not believed.",
 )
 @plainly
-def rotate(name: str, stolen: bool) -> None:  # noqa: FBT001 - click hands the flag over
+def rotate(name: str, *, stolen: bool) -> None:
     """Make the key that signs next, or, a day after that, let it sign. Either counts from the next
     start of each host.
 
