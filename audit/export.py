@@ -5,10 +5,10 @@ from pathlib import Path
 
 from audit import store
 from audit.checkpoint import Signer
-from audit.durable import replace_durably
 from audit.merkle import EMPTY, TILE, fold, leaf_hash, node_hash
 from audit.model import BadLedger, Head, Tree
 from kernel.database_model import Connection
+from kernel.durable import replace_durably
 
 _PAGE = 1024
 

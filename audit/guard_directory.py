@@ -6,9 +6,9 @@ from io import FileIO
 from pathlib import Path
 
 from audit.checkpoint import BadCheckpoint, Signer
-from audit.durable import replace_durably, sync_directory
 from audit.guard import MAX_LINE, MAX_NOTE, GuardUnreadable, Restriction, place
 from audit.model import Tree
+from kernel.durable import replace_durably, sync_directory
 
 _HEAD = "head"
 _JOURNAL = "restrictions.jsonl"

@@ -13,6 +13,7 @@ from crypto import base64url
 from kernel.canonical import BadJson, Json, canonical, parse
 from kernel.chance import Chance
 from kernel.clock import Micros
+from kernel.durable import sync_directory
 
 KEK_BYTES = 32
 _NONCE_BYTES = 12
@@ -74,16 +75,7 @@ def replace(path: Path, key: KeyFile, kek: bytes | None, chance: Chance) -> None
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    sync(path.parent)
-
-
-def sync(directory: Path) -> None:
-    """Wait until the disk has the names in a directory."""
-    number = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    sync_directory(path.parent)
 
 
 def read(path: Path, kek: bytes | None) -> KeyFile:

@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import ECKey, OKPKey
 
 from crypto import base64url
-from crypto.keyfile import KeyFile, KeyRefused, sync, write
+from crypto.keyfile import KeyFile, KeyRefused, write
 from kernel.canonical import Json
 from kernel.chance import Chance
 from kernel.clock import Micros
+from kernel.durable import sync_directory
 
 KeyMembers = Mapping[str, Json]
 SECRET_BYTES = 32
@@ -42,7 +43,7 @@ def make(directory: Path, chance: Chance, now: Micros, kek: bytes | None) -> Non
             kid = kid_of(private) if name in SIGNERS else chance.identifier("key")
             write(path_of(draft, name), KeyFile(kid, "active", now, private), kek, chance)
         (draft / UNUSED).touch(mode=0o600)
-        sync(draft)
+        sync_directory(draft)
         _put(draft, directory)
     except OSError as error:
         raise KeyRefused(
@@ -69,7 +70,7 @@ def _add(path: Path, chance: Chance, now: Micros, kek: bytes | None) -> None:
         with suppress(FileExistsError):
             path.hardlink_to(draft)
         draft.unlink()
-        sync(path.parent)
+        sync_directory(path.parent)
     except OSError as error:
         raise KeyRefused(
             f"The key file {path} is missing and cannot be made: {error.strerror}."
@@ -83,7 +84,7 @@ def _put(draft: Path, directory: Path) -> None:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
     else:
-        sync(directory.parent)
+        sync_directory(directory.parent)
 
 
 def fresh(name: str, chance: Chance) -> KeyMembers:

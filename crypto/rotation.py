@@ -5,11 +5,12 @@ are restarted one after the other. Each file is replaced whole, in an order in w
 breaks off anywhere leaves a directory that opens, and can be asked for once more.
 """
 
-from crypto.keyfile import KeyFile, read, replace, sync
+from crypto.keyfile import KeyFile, read, replace
 from crypto.keys import KeyRing
 from crypto.making import fresh, kid_of, path_of
 from kernel.chance import Chance
 from kernel.clock import Micros
+from kernel.durable import sync_directory
 
 
 def make_next(ring: KeyRing, name: str, kek: bytes | None, chance: Chance, now: Micros) -> KeyFile:
@@ -39,4 +40,4 @@ def promote(
         replace(path_of(ring.directory, f"{name}.{before.kid}"), retired, kek, chance)
     replace(active, KeyFile(after.kid, "active", after.created, after.private), kek, chance)
     following.unlink()
-    sync(ring.directory)
+    sync_directory(ring.directory)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from audit.durable import replace_durably, sync_directory
 from gateway.commands.opening import No, opened, plainly
 from gateway.rooms import PATIENCE
 from gateway.setup.addresses import is_postgres
 from gateway.setup.settings import Settings
 from kernel.clock import Deadline
 from kernel.database import Database
+from kernel.durable import replace_durably, sync_directory
 
 _DATABASE, _CHECKPOINT = "causeway.db", "checkpoint"
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from crypto.keyfile import key_encryption_key, read, sync, write
+from crypto.keyfile import key_encryption_key, read, write
 from gateway.commands.opening import No, plainly
 from gateway.setup.settings import MAX_FILE, Settings
 from kernel.chance import SystemChance
+from kernel.durable import sync_directory
 
 
 @click.command()
@@ -39,5 +40,5 @@ def reseal(directory: Path, under: Path | None) -> None:
     directory.mkdir(mode=0o700)
     for name, key in held:
         write(directory / name, key, kek, chance)
-    sync(directory)
+    sync_directory(directory)
     click.echo(f"{len(held)} keys are in {directory}.")
