@@ -1,11 +1,12 @@
 """Board: a page of memory by which a host's main process and its workers tell each other two
-things: who is alive, and that everybody goes home."""
+things: who is alive, and how far the host is with its end."""
 
 import mmap
 import struct
 
 _BEAT = struct.Struct("d")
-_LEAVING = 0
+_STATE = 0
+_LEAVING, _ENDING = 1, 2
 _FIRST = 8
 
 
@@ -20,11 +21,20 @@ class Board:
     @property
     def leaving(self) -> bool:
         """Say whether this host is being stopped."""
-        return self._page[_LEAVING] != 0
+        return self._page[_STATE] != 0
+
+    @property
+    def ending(self) -> bool:
+        """Say whether the workers were told to end."""
+        return self._page[_STATE] == _ENDING
 
     def leave(self) -> None:
         """Tell the workers that this host is being stopped."""
-        self._page[_LEAVING] = 1
+        self._page[_STATE] = _LEAVING
+
+    def end(self) -> None:
+        """Tell the workers to end; for those that a signal reaches before they can heed it."""
+        self._page[_STATE] = _ENDING
 
     def beat(self, number: int, at: float) -> None:
         """Write down when a worker was last seen, 0 for one that just begins."""

@@ -183,6 +183,7 @@ class _Main(MPServer):
         A thread of Granian's waits for each of them too, and may be the one that is told: so the
         status is asked for until it is there, and nobody counts as alive for want of it.
         """
+        self._board.end()
         for worker in self.wrks:
             worker.terminate()
         began, bound = self._clock.monotonic(), float(self.workers_kill_timeout or 0)

@@ -48,6 +48,8 @@ class Workers:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends nobody
         for ending in (signal.SIGTERM, signal.SIGINT):  # until the server has its own way
             signal.signal(ending, signal.SIG_DFL)
+        if self.board.ending:  # and the signal came to the copy of our parent's own handler
+            return
         worker = Worker(self.host, number, lambda: self.board.leaving)
         serve(number, name, lambda: self._application(worker), *rest[1:])
         worker.at_end.close()
@@ -69,4 +71,9 @@ class Workers:
             self.board.beat(number, self.clock.monotonic())
             loop.call_later(BEAT, beat)
 
-        loop.call_soon(beat)
+        def begin() -> None:
+            if self.board.ending:  # the loop drops a signal that comes before it turns
+                os.kill(os.getpid(), signal.SIGTERM)
+            beat()
+
+        loop.call_soon(begin)
