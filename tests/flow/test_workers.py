@@ -57,6 +57,8 @@ def test_a_worker_for_each_core_has_it_for_itself_and_else_they_share_all(host: 
     cores = sorted(os.sched_getaffinity(0))
     own = [[one] for one in cores] if len(cores) == len(host.workers()) else [cores] * 2
     assert sorted(sorted(os.sched_getaffinity(one)) for one in host.workers()) == own
+    policies = {os.sched_getscheduler(one) for one in host.workers()}
+    assert policies == {os.SCHED_BATCH}, "who is woken waits for the one who woke it"
     assert cores_of(1, 1, {5}) == {5}
     assert [cores_of(number, 3, {2, 4, 9}) for number in (1, 2, 3)] == [{2}, {4}, {9}]
     assert [cores_of(number, 2, {2, 4, 9}) for number in (1, 2)] == [{2, 4, 9}] * 2
