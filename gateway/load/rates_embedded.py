@@ -39,7 +39,8 @@ class EmbeddedRates:
             self._lock = FileLock(path)
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.ftruncate(file, _SLOT.size * _SLOTS)
+                # Not sparse: a page for which a full disk has no room ends who touches it.
+                os.posix_fallocate(file, 0, _SLOT.size * _SLOTS)
                 self._slots = mmap.mmap(file, _SLOT.size * _SLOTS)
             finally:
                 os.close(file)

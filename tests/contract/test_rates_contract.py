@@ -196,6 +196,13 @@ def test_another_boot_begins_with_full_buckets_in_a_file_of_its_own(tmp_path: Pa
     assert all(path.stat().st_mode & 0o077 == 0 for path in tmp_path.iterdir())
 
 
+def test_the_file_has_all_its_room_before_anybody_is_counted(tmp_path: Path) -> None:
+    EmbeddedRates(tmp_path, "boot-1", SetClock()).close()
+    status = (tmp_path / "boot-1.rates").stat()
+    assert status.st_size > 0
+    assert status.st_blocks * 512 >= status.st_size, "a full disk would end the process"
+
+
 def test_a_directory_that_cannot_be_used_refuses_the_start(tmp_path: Path) -> None:
     (tmp_path / "rates").write_text("a file")
     with pytest.raises(Refusal):
