@@ -43,7 +43,7 @@ class Workers:
     def run(self, serve: Callable[..., None], number: int, name: str, *rest: Any) -> None:
         """Serve as this worker until told to stop, and then close what it opened; `serve` is the
         server's own, which is handed our application in place of its loader's, and the rest."""
-        with suppress(PermissionError):  # only slower, where a host's own rules forbid it
+        with suppress(OSError):  # only slower, where the host forbids it, or does not know it
             os.sched_setaffinity(0, cores_of(number, self.count, os.sched_getaffinity(0)))
             # A thread that is woken does not push aside the one that woke it and goes on working:
             # that was two thirds of all changes of thread.
