@@ -57,10 +57,8 @@ def write(
 
 def tile_path(level: str, n: int, width: int) -> str:
     """Return a tile's path (C2SP tlog-tiles): the number in groups of three digits."""
-    groups = [f"{n % 1000:03d}"]
-    while n >= 1000:  # noqa: PLR2004 - three digits
-        n //= 1000
-        groups.insert(0, f"x{n % 1000:03d}")
+    *above, last = (group.zfill(3) for group in f"{n:,}".split(","))
+    groups = [*(f"x{group}" for group in above), last]
     partial = "" if width == TILE else f".p/{width}"
     return f"tile/{level}/{'/'.join(groups)}{partial}"
 

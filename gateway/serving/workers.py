@@ -46,7 +46,7 @@ class Workers:
         with suppress(OSError):  # only slower, where the host forbids it, or does not know it
             os.sched_setaffinity(0, cores_of(number, self.count, os.sched_getaffinity(0)))
             # A thread that is woken does not push aside the one that woke it and goes on working:
-            # that was two thirds of all changes of thread.
+            # that was three quarters of all changes of thread.
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that closes ends nobody
         for ending in (signal.SIGTERM, signal.SIGINT):  # until the server has its own way
